@@ -1,0 +1,65 @@
+"""Every figure, number and claim of five documents on information flow in deep networks.
+
+    snakemake --cores 8                                             everything in config.yaml
+    snakemake --cores 2 --configfile config.yaml configs/smoke.yaml the whole workflow in minutes, sizes cut down
+    snakemake --cores 8 kong2019                                    one document
+    snakemake --cores 8 results/figures/kong2019/F2.svg             one figure
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+# ----- Stages --------------------------------------------------------------
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/activations.smk"
+include: "workflow/rules/estimate.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/report.smk"
+
+
+# ----- Targets -------------------------------------------------------------
+
+
+localrules:
+    all,
+    figures,
+
+
+rule all:
+    """Every figure, executed notebook and verdict of the documents that the config enables."""
+    default_target: True
+    input:
+        PLAN.targets(),
+
+
+rule figures:
+    """Every figure."""
+    input:
+        [path for document in PLAN.documents for path in PLAN.figures(document)],
+
+
+for document in PLAN.documents:
+
+    rule:
+        name:
+            document
+        input:
+            PLAN.figures(document),
+            f"{PLAN.root}/notebooks/{document}.html",
+            PLAN.claims(document),
+        localrule: True

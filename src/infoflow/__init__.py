@@ -1,0 +1,1 @@
+"""Information flow in deep networks: estimators, experiments, verdicts."""

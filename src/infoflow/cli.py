@@ -1,0 +1,178 @@
+"""`infoflow <stage> …`: what the rules call, usable by hand. Heavy imports wait until a stage needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from infoflow.io import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; an `InputError` is printed as it is, without a trace."""
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        return command(**options) or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="infoflow", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, command: Any, *files: str, settings: bool = True) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=command.__doc__.splitlines()[0], description=command.__doc__)
+        sub.set_defaults(command=command)
+        if settings:
+            sub.add_argument("--settings", required=True, type=_settings, help="JSON text, or @file with JSON")
+        for file in files:
+            sub.add_argument(f"--{file}", required=True)
+        return sub
+
+    add("dataset", dataset, "output")
+    train_parser = add("train", train, "dataset", "resume")
+    train_parser.add_argument("--folders", nargs="+", required=True)
+    add("record", record, "weights", "dataset", "output")
+    estimate_parser = add("estimate", estimate, "output")
+    for name in ("activations", "weights", "dataset"):
+        estimate_parser.add_argument(f"--{name}")
+    add("convergence", convergence, "output")
+    claims_parser = add("claims", claims, "output", "tables")
+    for name in ("estimates", "history", "weights", "datasets"):
+        claims_parser.add_argument(f"--{name}", nargs="*", default=[])
+    claims_parser.add_argument("--convergence")
+    add("notebook", notebook, "source", "executed", "output", "results")
+    add("report", report, "root")
+    reference_parser = add("reference", reference, settings=False)
+    reference_parser.add_argument("--results", default="results")
+    reference_parser.add_argument("--to", default="results/reference")
+    add("schema", schema, "output", settings=False)
+    clean_parser = add("clean", clean, settings=False)
+    clean_parser.add_argument("what", choices=["activations"])
+    clean_parser.add_argument("--results", default="results")
+    run_parser = add("run", run, settings=False)
+    run_parser.add_argument("snakemake", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _settings(text: str) -> Any:
+    if text.startswith("@"):
+        with open(text[1:], encoding="utf-8") as file:
+            return json.load(file)
+    return json.loads(text)
+
+
+# --- stages ------------------------------------------------------------------------------------------------
+
+
+def dataset(settings: dict[str, Any], output: str) -> None:
+    """Make a data set."""
+    from infoflow.data import stage
+
+    stage.run(settings, output)
+
+
+def train(settings: dict[str, Any], dataset: str, folders: list[str], resume: str) -> None:
+    """Train one stacked ensemble."""
+    from infoflow.training import ensemble
+
+    ensemble.run(settings, dataset, folders, resume)
+
+
+def record(settings: dict[str, Any], weights: str, dataset: str, output: str) -> None:
+    """Record the layers of trained networks."""
+    from infoflow.probing import record as stage
+
+    stage.run(settings, weights, dataset, output)
+
+
+def estimate(settings: dict[str, Any], output: str, **inputs: str) -> None:
+    """Estimate information from activations or weights."""
+    from infoflow import estimate as stage
+
+    stage.run(settings, {k: v for k, v in inputs.items() if v}, output)
+
+
+def convergence(settings: dict[str, Any], output: str) -> None:
+    """Measure how fast the sample-propagation estimate converges."""
+    from infoflow import estimate as stage
+
+    stage.convergence(settings, output)
+
+
+def claims(settings: dict[str, Any], output: str, tables: str, **inputs: Any) -> None:
+    """Decide the claims of a document and write the tables its figures are drawn from."""
+    from infoflow.claims import stage
+
+    stage.run(settings, inputs, output, tables)
+
+
+def notebook(settings: dict[str, Any], source: str, executed: str, output: str, results: str) -> None:
+    """Execute a document's notebook and turn it into HTML."""
+    from infoflow import notebook as stage
+
+    stage.execute(settings, source, executed, output, results)
+
+
+def report(settings: dict[str, Any], root: str) -> None:
+    """Write the index page, the ledger of claims and the manifest."""
+    from infoflow import report as stage
+
+    stage.write(settings, root)
+
+
+# --- by hand -----------------------------------------------------------------------------------------------
+
+
+def reference(results: str, to: str) -> None:
+    """Copy a run's small tables and claims to the folder of reference results."""
+    from infoflow import report as stage
+
+    stage.keep_reference(results, to)
+
+
+def schema(output: str) -> None:
+    """Write the JSON schema of the config."""
+    from infoflow.config import json_schema
+    from infoflow.io import write_json
+
+    write_json(output, json_schema())
+
+
+def clean(what: str, results: str) -> None:
+    """Free the disk space of kept activations."""
+    import shutil
+
+    shutil.rmtree(f"{results}/{what}", ignore_errors=True)
+
+
+def run(snakemake: list[str]) -> int:
+    """Run Snakemake; a lock that a killed run left behind is cleared, that of a live run is not.
+
+    Snakemake's own lock outlives its process. This command holds a kernel lock beside it, which does not.
+    """
+    import fcntl
+    import subprocess
+
+    os.makedirs(".snakemake", exist_ok=True)
+    with open(".snakemake/infoflow.lock", "a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError("another run is at work in this folder; wait for it or stop it") from None
+        command = [sys.executable, "-m", "snakemake", *snakemake]
+        if os.path.isdir(".snakemake/locks") and os.listdir(".snakemake/locks"):
+            subprocess.run([*command, "--unlock", "--quiet"], check=True)
+        os.set_inheritable(handle.fileno(), True)  # held until Snakemake itself has ended, however this process ends
+        return subprocess.run(command, pass_fds=[handle.fileno()]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

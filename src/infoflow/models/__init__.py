@@ -1,0 +1,26 @@
+"""Stacked networks: one module a family; every tensor has a leading axis over the networks of the ensemble.
+
+A family is a class with
+
+    observed                                layer names, in order, that carry noise and are recorded
+    noise_units                             noise values one input needs, all observed layers together
+    initialise(generators)                  {parameter: (nets, …)}, one generator a network
+    forward(parameters, x, noise)           output (nets, batch, classes), observed values [(nets, batch, width)]
+    moments(parameters, x, std)             {layer: Moments(mean, covariance, shift)} of one network
+
+`noise` has shape (nets, noise_units, batch), already scaled by its standard deviation, or is None.
+"""
+
+from typing import Any
+
+from infoflow.models.cnn import Cnn
+from infoflow.models.mlp import Mlp
+from infoflow.models.recurrent import Recurrent
+
+FAMILIES = {"mlp": Mlp, "recurrent": Recurrent, "cnn": Cnn}
+
+
+def build(settings: dict[str, Any], input_shape: tuple[int, ...]) -> Mlp | Recurrent | Cnn:
+    """The stacked network of a model section, for inputs of one shape."""
+    options = {k: v for k, v in settings.items() if k not in {"kind", "noise_std"}}
+    return FAMILIES[settings["kind"]](input_shape=input_shape, **options)

@@ -1,0 +1,441 @@
+"""The plan of a run: from the config, every job's files and settings. What the rules ask; imports no torch.
+
+A job sees the config only through its settings, a mapping that holds each value it uses and nothing else, so that an
+edit reruns exactly what depends on it. Source files are found by following the imports of a stage's entry module.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infoflow.config import Config, Experiment, InputError, Point, points
+
+PACKAGE = Path(__file__).parent
+
+# Tidy tables from which a document's figures are drawn, beside its claims.
+TABLES = {
+    "kong2019": ["curves", "densities", "events", "history"],
+    "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
+}
+
+# What an estimator reads, by its kind, and the family file that it uses.
+READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters"}
+FAMILY = {
+    "scalar_chain": "noisy",
+    "scalar_density": "noisy",
+    "scalar_clusters": "clustering",
+    "linearised": "noisy",
+    "replicas": "noisy",
+    "binning": "binning",
+    "clustering": "clustering",
+}
+
+# Training settings that may differ between the points of one stacked ensemble.
+STACKABLE = {"learning_rate", "orthonormal", "clustering_penalty", "labels"}
+
+
+# --- sources ---------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def sources(*modules: str, without: tuple[str, ...] = ()) -> list[str]:
+    """Files of the package that `modules` import, directly or not, sorted; modules under `without` are left out."""
+    seen: set[str] = set()
+    todo = list(modules)
+    while todo:
+        module = todo.pop()
+        file = _file(module)
+        if file is None or module in seen or module.startswith(without or ("-",)):
+            continue
+        seen.add(module)
+        todo += _imports(file)
+    return sorted(os.path.relpath(_file(module)) for module in seen)
+
+
+def _file(module: str) -> Path | None:
+    if module.split(".")[0] != "infoflow":
+        return None
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file() and candidate != PACKAGE.with_suffix(".py"):
+            return candidate
+    return None
+
+
+@functools.cache
+def _imports(file: Path) -> list[str]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+# --- jobs ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One stacked ensemble: every seed of every point that differs only in stacked axes."""
+
+    id: str
+    experiment: str
+    points: list[Point]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Seeds whose activations share a file, each with the epochs recorded for it."""
+
+    id: str
+    seeds: dict[int, list[int]]
+
+
+@dataclass
+class Plan:
+    """All jobs of a config; `root` is the results folder."""
+
+    config: Config
+    root: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root = self.config.results
+        self.documents = {k: d for k, d in self.config.documents.items() if d.enabled}
+        self.experiments = {k: e for k, e in self.config.experiments.items() if e.document in self.documents}
+        self.points = {k: {p.id: p for p in points(k, e)} for k, e in self.experiments.items()}
+
+    # data sets
+
+    def datasets(self) -> list[str]:
+        """Data sets in use, those that a variant or an axis brings in included."""
+        return sorted({p.experiment.dataset for ps in self.points.values() for p in ps.values()})
+
+    def dataset_settings(self, dataset: str) -> dict[str, Any]:
+        """Settings of a data set: its section and the seed."""
+        section = self.config.datasets[dataset].model_dump()
+        return {"dataset": dataset, "seed": self.config.seed, "data_root": self.config.data_root, **section}
+
+    def dataset_sources(self, dataset: str) -> list[str]:
+        """Package files that make a data set."""
+        return sources(f"infoflow.data.{self.config.datasets[dataset].kind}", "infoflow.data.stage")
+
+    # training
+
+    def train_jobs(self) -> list[TrainJob]:
+        """Every training job."""
+        jobs = []
+        for name, experiment in self.experiments.items():
+            groups: dict[str, list[Point]] = {}
+            for point in self.points[name].values():
+                own = {axis: value for axis, value in point.axes.items() if axis not in experiment.stack}
+                key = point.model_copy(update={"axes": own}).id
+                groups.setdefault(key, []).append(point)
+            for key, members in groups.items():
+                job_id = name if key == "base" else f"{name}_{key}"
+                jobs.append(TrainJob(job_id.replace("~", "_").replace(".", "_"), name, members, self._train_settings(name, members)))
+        return jobs
+
+    def _train_settings(self, name: str, members: list[Point]) -> dict[str, Any]:
+        made = [point.experiment for point in members]
+        first = made[0]
+        for other in made[1:]:
+            _check_stackable(name, first, other)
+        return {
+            "experiment": name,
+            "seed": self.config.seed,
+            "seeds": first.seeds,
+            "model": first.model.model_dump(exclude={"noise_std"}),
+            "training": first.training.model_dump(exclude=STACKABLE),
+            "snapshots": snapshot_epochs(first),
+            "points": [
+                {
+                    "id": point.id,
+                    "noise_std": one.model.noise_std,
+                    **one.training.model_dump(include=STACKABLE),
+                }
+                for point, one in zip(members, made, strict=True)
+            ],
+        }
+
+    def train_folder(self, experiment: str, point: str) -> str:
+        """Folder of one point's weights and history."""
+        return f"{self.root}/train/{experiment}/{point}"
+
+    def weights(self, experiment: str, point: str) -> str:
+        """Path of a point's weights."""
+        return f"{self.train_folder(experiment, point)}/weights.safetensors"
+
+    def history(self, experiment: str, point: str) -> str:
+        """Path of a point's training history."""
+        return f"{self.train_folder(experiment, point)}/history.parquet"
+
+    def dataset_of(self, experiment: str, point: str) -> str:
+        """Path of the data set that a point uses."""
+        return f"{self.root}/data/{self.points[experiment][point].experiment.dataset}.h5"
+
+    # activations
+
+    def blocks(self, experiment: str, point: str) -> dict[str, Block]:
+        """Blocks of seeds, filled in order so that no file holds more than `probe.snapshots_per_file` snapshots."""
+        made = self.points[experiment][point].experiment
+        epochs = snapshot_epochs(made)
+        groups: list[dict[int, list[int]]] = [{}]
+        for seed in range(made.seeds):
+            kept = recorded_epochs(made, epochs, seed)
+            if groups[-1] and sum(map(len, groups[-1].values())) + len(kept) > made.probe.snapshots_per_file:
+                groups.append({})
+            groups[-1][seed] = kept
+        blocks = [Block(f"seeds{min(g)}to{max(g)}", g) for g in groups]
+        return {block.id: block for block in blocks}
+
+    def activation_settings(self, experiment: str, point: str, block: str) -> dict[str, Any]:
+        """Settings of one activation file."""
+        made = self.points[experiment][point].experiment
+        seeds = self.blocks(experiment, point)[block].seeds
+        replicas = made.probe.replicas
+        return {
+            "experiment": experiment,
+            "point": point,
+            "seed": self.config.seed,
+            "model": made.model.model_dump(),
+            "epochs": {str(seed): kept for seed, kept in seeds.items()},
+            "replicas": None if replicas is None else {
+                **replicas.model_dump(exclude={"seeds", "snapshots"}),
+                "epochs": {
+                    str(seed): spread(kept, replicas.snapshots) for seed, kept in seeds.items() if seed < replicas.seeds
+                },
+            },
+        }  # fmt: skip
+
+    def activations(self, experiment: str, point: str, block: str) -> str:
+        """Path of one activation file."""
+        return f"{self.root}/activations/{experiment}/{point}/{block}.h5"
+
+    def keeps_activations(self, experiment: str) -> bool:
+        """Whether an experiment's activation files stay after they were estimated."""
+        return self.experiments[experiment].probe.keep_activations
+
+    # estimates
+
+    def estimate_settings(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, Any]:
+        """Settings of one table of estimates."""
+        made = self.points[experiment][point].experiment
+        section = self.config.estimators[estimator].model_dump()
+        settings: dict[str, Any] = {
+            "experiment": experiment,
+            "point": point,
+            "variant": self.points[experiment][point].variant,
+            "axes": self.points[experiment][point].axes,
+            "estimator": estimator,
+            "seed": self.config.seed,
+            **section,
+        }
+        if "ranges" in section:
+            settings["ranges"] = section["ranges"].get(experiment)
+            if settings["ranges"] is None:
+                raise InputError(f"estimators.{estimator}.ranges: no entry for experiment {experiment!r}")
+        settings["noise_std"] = made.model.noise_std
+        if section["kind"] in READS_WEIGHTS:
+            settings["model"] = made.model.model_dump(include={"kind", "activations"})
+        return settings
+
+    def estimate_inputs(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, str]:
+        """Files that one table of estimates is made from."""
+        if self.reads_weights(estimator):
+            return {"weights": self.weights(experiment, point), "dataset": self.dataset_of(experiment, point)}
+        return {"activations": self.activations(experiment, point, block)}
+
+    def reads_weights(self, estimator: str) -> bool:
+        """Whether an estimator works on weights rather than activations."""
+        return self.config.estimators[estimator].kind in READS_WEIGHTS
+
+    def estimate_sources(self, estimator: str) -> list[str]:
+        """Package files of one estimator: the stage and its family."""
+        family = FAMILY[self.config.estimators[estimator].kind]
+        return sources("infoflow.estimate", without=("infoflow.estimators",)) + sources(f"infoflow.estimators.{family}")
+
+    def estimates_of(self, experiment: str) -> list[str]:
+        """Every table of estimates of an experiment."""
+        tables = []
+        for point in self.points[experiment]:
+            made = self.points[experiment][point].experiment
+            for estimator in made.estimators:
+                for block in self.estimate_blocks(experiment, point, estimator):
+                    tables.append(self.estimates(experiment, point, block, estimator))
+        return tables
+
+    def estimate_blocks(self, experiment: str, point: str, estimator: str) -> list[str]:
+        """Blocks on which an estimator runs: `all` from weights; for replicas those that hold some."""
+        if self.reads_weights(estimator):
+            return ["all"]
+        blocks = self.blocks(experiment, point)
+        if self.config.estimators[estimator].kind == "replicas":
+            replicas = self.points[experiment][point].experiment.probe.replicas
+            limit = 0 if replicas is None else replicas.seeds
+            blocks = {k: b for k, b in blocks.items() if min(b.seeds) < limit}
+        return list(blocks)
+
+    def estimates(self, experiment: str, point: str, block: str, estimator: str) -> str:
+        """Path of one table of estimates."""
+        return f"{self.root}/estimates/{experiment}/{point}/{block}.{estimator}.parquet"
+
+    # documents
+
+    def document_experiments(self, document: str) -> list[str]:
+        """Experiments of a document."""
+        return [name for name, experiment in self.experiments.items() if experiment.document == document]
+
+    def claims_inputs(self, document: str) -> dict[str, list[str]]:
+        """Files from which a document's claims are decided."""
+        names = self.document_experiments(document)
+        used = sorted({self.dataset_of(n, p) for n in names for p in self.points[n]})
+        inputs = {
+            "estimates": [table for name in names for table in self.estimates_of(name)],
+            "history": [self.history(n, p) for n in names for p in self.points[n]],
+            "weights": [self.weights(n, p) for n in names for p in self.points[n]],
+            "datasets": used,
+        }
+        if "convergence" in TABLES.get(document, []):
+            inputs["convergence"] = [f"{self.root}/estimates/convergence.parquet"]
+        return inputs
+
+    def claims_settings(self, document: str) -> dict[str, Any]:
+        """Settings of a document's claims: what its experiments are, without what only training uses."""
+        experiments = {
+            name: {
+                "points": {
+                    p.id: {
+                        "variant": p.variant,
+                        "axes": p.axes,
+                        "dataset": p.experiment.dataset,
+                        "noise_std": p.experiment.model.noise_std,
+                    }
+                    for p in self.points[name].values()
+                },
+                "seeds": self.experiments[name].seeds,
+            }
+            for name in self.document_experiments(document)
+        }
+        return {
+            "document": document,
+            "seed": self.config.seed,
+            "rehearsal": self.config.rehearsal,
+            "experiments": experiments,
+        }
+
+    def tables(self, document: str) -> dict[str, str]:
+        """Paths of the tables that a document's figures are drawn from."""
+        return {name: f"{self.root}/tables/{document}/{name}.parquet" for name in TABLES[document]}
+
+    def claims(self, document: str) -> str:
+        """Path of a document's claims."""
+        return f"{self.root}/claims/{document}.parquet"
+
+    def figures(self, document: str) -> list[str]:
+        """Paths of a document's figures, SVG and PNG."""
+        return [
+            f"{self.root}/figures/{document}/{figure}.{kind}"
+            for figure in self.documents[document].figures
+            for kind in ("svg", "png")
+        ]
+
+    def notebook_settings(self, document: str) -> dict[str, Any]:
+        """Settings that a document's notebook shows: titles, captions and the layer lists its schematics draw."""
+        section = self.config.documents[document]
+        names = self.document_experiments(document)
+        return {
+            "document": document,
+            "title": section.title,
+            "citation": section.citation,
+            "figures": {k: f.model_dump() for k, f in section.figures.items()},
+            "models": {n: next(iter(self.points[n].values())).experiment.model.model_dump() for n in names},
+            "rehearsal": self.config.rehearsal,
+        }
+
+    def report_settings(self) -> dict[str, Any]:
+        """Settings of the page and the manifest: the whole config, and what made each figure."""
+        return {
+            "config": self.config.model_dump(),
+            "documents": {
+                document: {
+                    "title": section.title,
+                    "citation": section.citation,
+                    "figures": {k: f.model_dump() for k, f in section.figures.items()},
+                    "experiments": self.document_experiments(document),
+                    "tables": self.tables(document),
+                }
+                for document, section in self.documents.items()
+            },
+            "datasets": self.datasets(),
+        }
+
+    def convergence_settings(self) -> dict[str, Any]:
+        """Settings of the convergence study of the sample-propagation estimate."""
+        return {"seed": self.config.seed, **self.config.convergence.model_dump()}
+
+    def targets(self) -> list[str]:
+        """Everything that a full run leaves behind."""
+        made = [f"{self.root}/{name}" for name in ("index.html", "claims.parquet", "MANIFEST.json")]
+        for document in self.documents:
+            made += self.figures(document)
+            made += [f"{self.root}/notebooks/{document}.{kind}" for kind in ("ipynb", "html")]
+        return made
+
+
+def snapshot_epochs(experiment: Experiment) -> list[int]:
+    """Epochs whose weights are kept: counts of completed epochs, 0 = initial weights."""
+    total, rule = experiment.training.epochs, experiment.snapshots
+    epochs = set(range(min(rule.every_until, total) + 1)) | {0, total}
+    if rule.log_spaced and total > 1:
+        start = max(1, min(rule.every_until, total - 1))
+        epochs |= set(geometric(start, total - 1, rule.log_spaced))
+    return sorted(epochs)
+
+
+def geometric(start: int, stop: int, count: int) -> list[int]:
+    """Distinct rounded points of a geometric grid, both ends included."""
+    if count == 1 or start == stop:
+        return [stop]
+    ratio = stop / start
+    return sorted({round(start * ratio ** (i / (count - 1))) for i in range(count)})
+
+
+def recorded_epochs(experiment: Experiment, epochs: list[int], seed: int) -> list[int]:
+    """Epochs at which a seed's activations are recorded: all, or a thinned log-spaced subset for later seeds."""
+    thinning = experiment.probe.thinning
+    if thinning is None or seed < thinning.after_seed:
+        return epochs
+    return spread(epochs, thinning.log_spaced)
+
+
+def spread(epochs: list[int], count: int) -> list[int]:
+    """About `count` of the recorded epochs, near a geometric grid; the first and the last are always among them."""
+    if len(epochs) <= count:
+        return list(epochs)
+    wanted = geometric(1, max(epochs[-1], 2), count - 1)
+    return sorted({epochs[0], epochs[-1]} | {min(epochs, key=lambda e: abs(e - w)) for w in wanted})
+
+
+def _check_stackable(name: str, first: Experiment, other: Experiment) -> None:
+    """Raise unless two points differ only in what one stacked ensemble can hold."""
+    pairs = {
+        "training": (first.training.model_dump(exclude=STACKABLE), other.training.model_dump(exclude=STACKABLE)),
+        "model": (first.model.model_dump(exclude={"noise_std"}), other.model.model_dump(exclude={"noise_std"})),
+        "dataset": (first.dataset, other.dataset),
+        "seeds": (first.seeds, other.seeds),
+        "snapshots": (first.snapshots, other.snapshots),
+    }
+    for part, (a, b) in pairs.items():
+        if a != b:
+            raise InputError(
+                f"experiments.{name}.stack: points of one stack may differ in model.noise_std and in training."
+                f"{{{', '.join(sorted(STACKABLE))}}} only, but {part} differs; take that axis out of `stack`"
+            )

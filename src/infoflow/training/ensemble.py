@@ -1,0 +1,288 @@
+"""Train one stacked ensemble: every seed of every stacked point side by side, resumable, one thread.
+
+Writes for each point `weights.safetensors` (keys `<epoch>/<parameter>`, shape (seeds, …)) and `history.parquet`
+(seed, epoch, step, split, noisy, metric, value).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from infoflow.io import InputError, atomic, canonical_json, locked, read_h5, write_table
+from infoflow.models import build
+from infoflow.seeds import torch_generator
+from infoflow.training.losses import accuracy, class_scatter, per_sample_loss
+from infoflow.training.optimisers import Adam, Sgd, orthonormal_step
+
+NOISE_BUFFER = 2**22  # random numbers drawn at once: many epochs for a scalar net, one for a wide one
+
+
+def run(settings: dict[str, Any], dataset: str, folders: list[str], resume_folder: str, save_every: float = 30.0) -> None:
+    """Train the ensemble that `settings` describes and write one folder a point.
+
+    Resume state lies under `resume_folder` until the outputs are written; a killed job goes on from it, and what it
+    then writes equals an unbroken run's.
+
+    Raises:
+        InputError: training produced a value that is not finite.
+    """
+    with open(dataset, "rb") as file:
+        data_digest = hashlib.file_digest(file, "sha256").hexdigest()
+    key = hashlib.sha256((canonical_json(settings) + data_digest).encode()).hexdigest()[:16]
+    state_file = Path(resume_folder) / f"{settings['experiment']}-{key}.safetensors"
+    with locked(state_file.with_suffix(".lock")) as waited:
+        if waited and all(_written_by(key, folder) for folder in folders):
+            print("written by a job that outlived its workflow", flush=True)
+            return
+        ensemble = Ensemble(settings, dataset)
+        ensemble.train(state_file, save_every)
+        ensemble.write(folders, key)
+        state_file.unlink(missing_ok=True)
+
+
+def _written_by(key: str, folder: str) -> bool:
+    """Whether a folder's weights were written by a run with the same settings and data."""
+    path = Path(folder) / "weights.safetensors"
+    if not (path.is_file() and (path.parent / "history.parquet").is_file()):
+        return False
+    with safe_open(path, "pt") as file:
+        return file.metadata().get("key") == key
+
+
+class Ensemble:
+    """A stacked ensemble in training. Networks are ordered point by point, seeds within a point."""
+
+    def __init__(self, settings: dict[str, Any], dataset: str) -> None:
+        self.settings, self.training = settings, settings["training"]
+        self.points, self.seeds = settings["points"], settings["seeds"]
+        self.nets = len(self.points) * self.seeds
+        self._load(dataset)
+        self.model = build(settings["model"], tuple(self.x.shape[2:]))
+        self.std = self._per_net("noise_std")
+        self.orthonormal = self._per_net("orthonormal")
+        self.penalty = self._per_net("clustering_penalty")
+        root = settings["seed"]
+        once = self.model.initialise([torch_generator(root, seed, "init") for seed in range(self.seeds)])
+        self.parameters = {k: v.repeat(len(self.points), *[1] * (v.dim() - 1)) for k, v in once.items()}
+        self.optimiser = self._optimiser()
+        self.streams = {seed: torch_generator(root, seed, "training") for seed in range(self.seeds)}
+        self.epoch = 0
+        self.kept: dict[str, Tensor] = {}
+        self.history: dict[str, list[np.ndarray]] = {"epoch": [], "value": []}
+
+    def _load(self, dataset: str) -> None:
+        arrays, self.data = read_h5(dataset)
+        x, y, split = (torch.from_numpy(arrays[name]) for name in ("x", "y", "split"))
+        own = y.dim() == 2  # each seed has drawn its own samples
+        if own and len(x) < self.seeds:
+            raise InputError(f"{dataset}: holds draws for {len(x)} seeds, the experiment asks for {self.seeds}; raise datasets.….seeds")
+        x, y = (x[: self.seeds], y[: self.seeds]) if own else (x[None], y[None])
+        train, test = torch.nonzero(split == 0).flatten(), torch.nonzero(split == 1).flatten()
+        self.x, self.y = x[:, train], y[:, train]  # (seeds or 1, samples, …)
+        self.splits = {"train": (self.x, self.y)}
+        if len(test):
+            self.splits["test"] = (x[:, test], y[:, test])
+        rows = []
+        for point in self.points:
+            for seed in range(self.seeds):
+                labels = self.y[seed % len(self.y)]
+                if point["labels"] == "shuffled":
+                    order = torch.randperm(len(labels), generator=torch_generator(self.settings["seed"], seed, "labels"))
+                    labels = labels[order]
+                rows.append(labels)
+        self.train_y = torch.stack(rows)  # (nets, samples)
+
+    def _per_net(self, name: str) -> Tensor:
+        return torch.tensor([float(point[name]) for point in self.points]).repeat_interleave(self.seeds)
+
+    def _optimiser(self) -> Adam | Sgd:
+        kind = {"adam": Adam, "sgd": Sgd}[self.training["optimiser"]]
+        return kind(self.parameters, self.points[0]["learning_rate"], self.nets)
+
+    # --- the loop
+
+    def train(self, state_file: Path, save_every: float) -> None:
+        """Train to the last epoch, keeping the snapshots; save the resume state every `save_every` seconds."""
+        torch.set_num_threads(1)
+        snapshots, epochs = set(self.settings["snapshots"]), self.training["epochs"]
+        chunk = self._chunk()
+        if state_file.exists():
+            self._load_state(state_file)
+            print(f"resuming at epoch {self.epoch}", flush=True)
+        started = saved = reported = time.monotonic()
+        first = self.epoch
+        while self.epoch < epochs:
+            order, noise = self._draw(min(chunk, epochs - self.epoch))
+            for i in range(len(order[0])):
+                if self.epoch in snapshots:
+                    self._keep()
+                self._decay(noise[:, i] if noise is not None else None)
+                self._one_epoch(order[:, i], noise[:, i] if noise is not None else None)
+                self.epoch += 1
+            now = time.monotonic()
+            if now - saved > save_every and self.epoch < epochs:
+                self._save_state(state_file)
+                saved = now
+            if now - reported > 10:
+                self._check_finite()
+                left = (now - started) / (self.epoch - first) * (epochs - self.epoch)
+                print(f"epoch {self.epoch}/{epochs}, {now - started:.0f} s, about {left:.0f} s left", flush=True)
+                reported = now
+        self._keep()
+
+    def _chunk(self) -> int:
+        return max(1, NOISE_BUFFER // (self.seeds * self._noise_rows() * max(1, self.model.noise_units)))
+
+    def _noise_rows(self) -> int:
+        """Noisy passes an epoch: the training samples, and the test samples where the learning rate watches them."""
+        return self.x.shape[1] + (self.splits["test"][0].shape[1] if self.training["decay"] else 0)
+
+    def _draw(self, epochs: int) -> tuple[Tensor, Tensor | None]:
+        """Order (seeds, epochs, samples) and unit noise (seeds, epochs, units, rows) of some epochs."""
+        samples = self.x.shape[1]
+        noisy = bool((self.std > 0).any())
+        order = torch.arange(samples).expand(self.seeds, epochs, samples).contiguous()
+        noise = torch.empty(self.seeds, epochs, self.model.noise_units, self._noise_rows()) if noisy else None
+        for seed, stream in self.streams.items():
+            if self.training["shuffle"]:
+                order[seed] = torch.stack([torch.randperm(samples, generator=stream) for _ in range(epochs)])
+            if noise is not None:
+                noise[seed].normal_(generator=stream)
+        return order, noise
+
+    def _one_epoch(self, order: Tensor, noise: Tensor | None) -> None:
+        """One pass in batches; `order` (seeds, samples), `noise` (seeds, units, rows)."""
+        size, repeats = self.training["batch_size"], len(self.points)
+        for start in range(0, order.shape[1], size):
+            index = order[:, start : start + size].repeat(repeats, 1)  # (nets, batch)
+            rows = torch.arange(self.nets)[:, None]
+            x = self.x[0][index] if len(self.x) == 1 else self.x[rows % self.seeds, index]
+            y = self.train_y[rows, index]
+            z = None if noise is None else self._scaled(noise[:, :, start : start + index.shape[1]])
+            output, observed = self.model.forward(self.parameters, x, z)
+            loss = per_sample_loss(self.training["loss"], output, y).mean(1)  # (nets,)
+            if self.penalty.any():
+                loss = loss + self.penalty * class_scatter(observed[-1], y)
+            loss.sum().backward()
+            self.optimiser.step(reset=not self.training["accumulate_gradients"])
+            if self.orthonormal.any():
+                orthonormal_step(self.parameters, self.orthonormal)
+
+    def _scaled(self, noise: Tensor) -> Tensor:
+        """Unit noise of the seeds (seeds, units, batch) as noise of the networks (nets, units, batch)."""
+        return (noise * self.std.view(len(self.points), self.seeds, 1, 1)).flatten(0, 1)
+
+    @torch.no_grad()
+    def _decay(self, noise: Tensor | None) -> None:
+        """Divide a network's learning rate for good once its noisy test accuracy reaches the level."""
+        rule = self.training["decay"]
+        if rule is None or self.optimiser.decayed.all():
+            return
+        x, y = self.splits["test"]
+        z = None if noise is None else self._scaled(noise[:, :, self.x.shape[1] :])
+        output, _ = self.model.forward(self.parameters, self._expand(x), z)
+        reached = accuracy(self.training["loss"], output, self._expand(y), self._targets()) >= rule["accuracy"]
+        self.optimiser.decay(reached, rule["divisor"])
+
+    def _expand(self, values: Tensor) -> Tensor:
+        """Values of the seeds (or shared by all) as values of the networks."""
+        per_seed = values if len(values) == self.seeds else values.expand(self.seeds, *values.shape[1:])
+        return per_seed.repeat(len(self.points), *[1] * (values.dim() - 1))
+
+    def _targets(self) -> tuple[float, float]:
+        return (float(self.y.min()), float(self.y.max())) if self.training["loss"] == "mse" else (0.0, 1.0)
+
+    # --- snapshots
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        """Keep the weights, and loss and accuracy on each split with and without noise."""
+        self._check_finite()
+        for name, value in self.parameters.items():
+            self.kept[f"{self.epoch}/{name}"] = value.detach().clone()
+        generator = torch_generator(self.settings["seed"], "evaluation", self.epoch)
+        values = []
+        for x, y in self.splits.values():
+            for noisy in (False, True):
+                z = None
+                if noisy and bool((self.std > 0).any()):
+                    z = self._scaled(torch.randn(self.seeds, self.model.noise_units, x.shape[1], generator=generator))
+                output, _ = self.model.forward(self.parameters, self._expand(x), z)
+                truth = self._expand(y)
+                values.append(per_sample_loss(self.training["loss"], output, truth).mean(1))
+                values.append(accuracy(self.training["loss"], output, truth, self._targets()))
+        self.history["epoch"].append(np.array(self.epoch))
+        self.history["value"].append(torch.stack(values).numpy())  # (splits × noisy × metrics, nets)
+
+    def _check_finite(self) -> None:
+        for name, value in self.parameters.items():
+            bad = ~torch.isfinite(value).flatten(1).all(1)
+            if bad.any():
+                net = int(torch.nonzero(bad)[0])
+                raise InputError(
+                    f"experiments.{self.settings['experiment']}, point {self.points[net // self.seeds]['id']}, seed "
+                    f"{net % self.seeds}: {name} is not finite by epoch {self.epoch}; lower training.learning_rate"
+                )
+
+    def write(self, folders: list[str], key: str) -> None:
+        """Write every point's weights and history."""
+        epochs = [int(e) for e in self.history["epoch"]]
+        steps = -(-self.x.shape[1] // self.training["batch_size"])
+        metadata = {
+            "experiment": self.settings["experiment"],
+            "key": key,
+            "epochs": json.dumps(epochs),
+            "steps": json.dumps([e * steps for e in epochs]),
+            "seeds": json.dumps(list(range(self.seeds))),
+        }
+        values = np.stack(self.history["value"])  # (epochs, splits × noisy × metrics, nets)
+        columns = [(split, noisy, metric) for split in self.splits for noisy in (False, True) for metric in ("loss", "accuracy")]
+        for k, folder in enumerate(folders):
+            own = slice(k * self.seeds, (k + 1) * self.seeds)
+            with atomic(f"{folder}/weights.safetensors") as temporary:
+                save_file({n: v[own].contiguous() for n, v in self.kept.items()}, temporary, metadata)
+            grid = pd.MultiIndex.from_product([epochs, range(len(columns)), range(self.seeds)], names=["epoch", "column", "seed"])
+            table = pd.DataFrame({"value": values[:, :, own].astype(np.float64).ravel()}, index=grid).reset_index()
+            for i, name in enumerate(("split", "noisy", "metric")):
+                table[name] = np.array([column[i] for column in columns])[table["column"]]
+            table["step"] = table["epoch"] * steps
+            write_table(f"{folder}/history.parquet", table[["seed", "epoch", "step", "split", "noisy", "metric", "value"]])
+
+    # --- resume state
+
+    def _state(self) -> dict[str, Tensor]:
+        state = {f"parameters/{k}": v.detach() for k, v in self.parameters.items()}
+        state |= {f"optimiser/{k}": v for k, v in self.optimiser.state().items()}
+        state |= {f"streams/{k}": g.get_state() for k, g in self.streams.items()}
+        state |= {f"kept/{k}": v for k, v in self.kept.items()}
+        state["history/epoch"] = torch.from_numpy(np.array(self.history["epoch"], dtype=np.int64))
+        state["history/value"] = torch.from_numpy(np.array(self.history["value"], dtype=np.float32))
+        return state
+
+    def _save_state(self, file: Path) -> None:
+        with atomic(file) as temporary:
+            save_file({k: v.contiguous() for k, v in self._state().items()}, temporary, {"epoch": str(self.epoch)})
+
+    @torch.no_grad()
+    def _load_state(self, file: Path) -> None:
+        with safe_open(file, "pt") as handle:
+            self.epoch = int(handle.metadata()["epoch"])
+        state = load_file(file)
+        for name, value in self.parameters.items():
+            value.copy_(state[f"parameters/{name}"])
+        self.optimiser.load({k.removeprefix("optimiser/"): v for k, v in state.items() if k.startswith("optimiser/")})
+        for seed, stream in self.streams.items():
+            stream.set_state(state[f"streams/{seed}"])
+        self.kept = {k.removeprefix("kept/"): v for k, v in state.items() if k.startswith("kept/")}
+        self.history = {"epoch": list(state["history/epoch"].numpy()), "value": list(state["history/value"].numpy())}

@@ -1,0 +1,34 @@
+"""Losses and accuracies of stacked networks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def per_sample_loss(kind: str, output: Tensor, target: Tensor) -> Tensor:
+    """Loss of every sample, (nets, batch): squared error of one output, or cross-entropy in nats."""
+    if kind == "mse":
+        return (output[..., 0] - target) ** 2
+    return F.cross_entropy(output.transpose(1, 2), target, reduction="none")
+
+
+def accuracy(kind: str, output: Tensor, target: Tensor, targets: tuple[float, float]) -> Tensor:
+    """Share of right answers of every network, (nets,); scalar outputs are cut midway between the two targets."""
+    if kind == "mse":
+        middle = sum(targets) / 2
+        right = (output[..., 0] > middle) == (target > middle)
+    else:
+        right = output.argmax(-1) == target
+    return right.float().mean(1)
+
+
+def class_scatter(activity: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared distance to the class mean within a batch, (nets,): (nets, batch, d), (nets, batch)."""
+    onehot = F.one_hot(labels).to(activity.dtype)  # (nets, batch, classes)
+    counts = onehot.sum(1).clamp(min=1)  # (nets, classes)
+    means = (onehot.transpose(1, 2) @ activity) / counts[..., None]  # (nets, classes, d)
+    return (activity - onehot @ means).square().sum(-1).mean(1)
+
+

@@ -1,0 +1,38 @@
+"""Activations: the observed layers of trained networks, a block of seeds a file.
+
+Inputs:  weights of a point, its data set
+Outputs: results/activations/<experiment>/<point>/<block>.h5, kept or temporary as the experiment's probe says
+"""
+
+for kept in (True, False):
+
+    rule:
+        name:
+            "activations" if kept else "activations_temporary"
+        input:
+            weights=f"{PLAN.root}/train/{{experiment}}/{{point}}/weights.safetensors",
+            dataset=lambda wildcards: PLAN.dataset_of(wildcards.experiment, wildcards.point),
+            src=sources("infoflow.probing.record"),
+        output:
+            (lambda path: path if kept else temp(path))(
+                f"{PLAN.root}/activations/{{experiment}}/{{point}}/{{block}}.h5"
+            ),
+        log:
+            f"{PLAN.root}/logs/activations/{{experiment}}/{{point}}/{{block}}.log",
+        benchmark:
+            f"{PLAN.root}/benchmarks/activations/{{experiment}}/{{point}}/{{block}}.tsv"
+        wildcard_constraints:
+            experiment="|".join(name for name in PLAN.experiments if PLAN.keeps_activations(name) == kept) or "-",
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=2500,
+            disk_mb=0 if kept else 1000,
+        params:
+            settings=partial(settings, PLAN.activation_settings),
+        message:
+            "activations of {wildcards.experiment} {wildcards.point} {wildcards.block}"
+        shell:
+            "infoflow record --settings {params.settings:q} --weights {input.weights:q}"
+            " --dataset {input.dataset:q} --output {output:q} > {log:q} 2>&1"

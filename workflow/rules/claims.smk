@@ -1,0 +1,38 @@
+"""Claims: the verdicts of a document, and the small tables that its figures are drawn from.
+
+Inputs:  every table of estimates, history and data set of the document's experiments
+Outputs: results/claims/<document>.parquet, results/tables/<document>/<table>.parquet
+"""
+
+for document in PLAN.documents:
+
+    rule:
+        name:
+            f"claims_{document}"
+        input:
+            **PLAN.claims_inputs(document),
+            src=sources(f"infoflow.claims.{document}", "infoflow.claims.stage"),
+        output:
+            **PLAN.tables(document),
+            claims=PLAN.claims(document),
+        log:
+            f"{PLAN.root}/logs/claims/{document}.log",
+        benchmark:
+            f"{PLAN.root}/benchmarks/claims/{document}.tsv"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=3000,
+        params:
+            settings=canonical_json(PLAN.claims_settings(document)),
+            inputs=" ".join(
+                f"--{name} " + " ".join(f"'{path}'" for path in paths)
+                for name, paths in PLAN.claims_inputs(document).items()
+            ),
+            tables=f"{PLAN.root}/tables/{document}",
+        message:
+            f"claims of {document}"
+        shell:
+            "infoflow claims --settings {params.settings:q} {params.inputs} --tables {params.tables:q}"
+            " --output {output.claims:q} > {log:q} 2>&1"

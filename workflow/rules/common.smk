@@ -1,0 +1,33 @@
+"""Helpers: the checked config, the plan of the run, and the shell prefix that every rule shares. No rules here."""
+
+from functools import partial
+
+from infoflow.config import InputError, parse
+from infoflow.io import canonical_json
+from infoflow.plan import Plan, sources
+
+
+def read_plan():
+    """The plan of the merged config; a fault in the config ends the run with one line for each."""
+    try:
+        return Plan(parse(config, workflow.configfiles))
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+PLAN = read_plan()
+ENVIRONMENT = "../../environment.yml"
+
+
+wildcard_constraints:
+    dataset="[a-z0-9_]+",
+    experiment="[a-z0-9_]+",
+    point="[a-z0-9_.~-]+",
+    block="all|seeds[0-9]+to[0-9]+",
+    estimator="[a-z0-9_]+",
+    document="[a-z0-9_]+",
+
+
+def settings(function, wildcards):
+    """A job's settings as canonical JSON; `function` is a method of the plan that takes the wildcards by name."""
+    return canonical_json(function(**wildcards))

@@ -1,0 +1,28 @@
+"""Data sets.
+
+Inputs: none, or the user's own files under `data_root`.
+Outputs: results/data/<dataset>.h5
+"""
+
+
+rule dataset:
+    """Make one data set."""
+    input:
+        src=lambda wildcards: PLAN.dataset_sources(wildcards.dataset),
+    output:
+        f"{PLAN.root}/data/{{dataset}}.h5",
+    log:
+        f"{PLAN.root}/logs/data/{{dataset}}.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/dataset/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        settings=partial(settings, PLAN.dataset_settings),
+    message:
+        "data set {wildcards.dataset}"
+    shell:
+        "infoflow dataset --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"

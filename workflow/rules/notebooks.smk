@@ -1,0 +1,46 @@
+"""Notebooks: one a document, executed by papermill; it draws the document's figures and shows its verdicts.
+
+Inputs:  notebooks/<document>.ipynb, the document's tables, claims and weights
+Outputs: results/notebooks/<document>.{ipynb,html}, results/figures/<document>/<figure>.{svg,png}
+"""
+
+for document in PLAN.documents:
+
+    rule:
+        name:
+            f"notebook_{document}"
+        input:
+            source=f"notebooks/{document}.ipynb",
+            claims=PLAN.claims(document),
+            tables=list(PLAN.tables(document).values()),
+            weights=PLAN.claims_inputs(document)["weights"],
+            src=sources(f"infoflow.figures.{document}", "infoflow.notebook"),
+        output:
+            notebook=f"{PLAN.root}/notebooks/{document}.ipynb",
+            html=f"{PLAN.root}/notebooks/{document}.html",
+            svg=report(
+                [path for path in PLAN.figures(document) if path.endswith(".svg")],
+                caption="../report/figure.rst",
+                category=document,
+            ),
+            png=[path for path in PLAN.figures(document) if path.endswith(".png")],
+        log:
+            executed=f"{PLAN.root}/logs/notebooks/{document}.ipynb",
+            text=f"{PLAN.root}/logs/notebooks/{document}.log",
+        benchmark:
+            f"{PLAN.root}/benchmarks/notebook/{document}.tsv"
+        retries: 1
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=2000,
+        params:
+            settings=canonical_json(PLAN.notebook_settings(document)),
+            results=PLAN.root,
+        message:
+            f"notebook of {document}"
+        shell:
+            "infoflow notebook --settings {params.settings:q} --source {input.source:q}"
+            " --executed {log.executed:q} --output {output.notebook:q} --results {params.results:q}"
+            " > {log.text:q} 2>&1"

@@ -1,0 +1,35 @@
+"""Report: the page to start from, the ledger of all verdicts, the manifest.
+
+Inputs:  claims, figures and notebooks of every enabled document
+Outputs: results/{index.html,claims.parquet,MANIFEST.json}
+"""
+
+
+rule page:
+    """The index page, the ledger and the manifest."""
+    input:
+        claims=[PLAN.claims(document) for document in PLAN.documents],
+        figures=[path for document in PLAN.documents for path in PLAN.figures(document)],
+        notebooks=[f"{PLAN.root}/notebooks/{document}.html" for document in PLAN.documents],
+        datasets=[f"{PLAN.root}/data/{dataset}.h5" for dataset in PLAN.datasets()],
+        src=sources("infoflow.report"),
+    output:
+        index=f"{PLAN.root}/index.html",
+        claims=f"{PLAN.root}/claims.parquet",
+        manifest=f"{PLAN.root}/MANIFEST.json",
+    log:
+        f"{PLAN.root}/logs/report.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/page/page.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        settings=canonical_json(PLAN.report_settings()),
+        root=PLAN.root,
+    message:
+        "index page, ledger and manifest"
+    shell:
+        "infoflow report --settings {params.settings:q} --root {params.root:q} > {log:q} 2>&1"

@@ -1,0 +1,36 @@
+"""Training: one job for each stacked ensemble.
+
+Inputs:  results/data/<dataset>.h5
+Outputs: results/train/<experiment>/<point>/{weights.safetensors,history.parquet}
+"""
+
+for job in PLAN.train_jobs():
+
+    rule:
+        name:
+            f"train_{job.id}"
+        input:
+            dataset=PLAN.dataset_of(job.experiment, job.points[0].id),
+            src=sources("infoflow.training.ensemble"),
+        output:
+            weights=[PLAN.weights(job.experiment, point.id) for point in job.points],
+            history=[PLAN.history(job.experiment, point.id) for point in job.points],
+        log:
+            f"{PLAN.root}/logs/train/{job.id}.log",
+        benchmark:
+            f"{PLAN.root}/benchmarks/train/{job.id}.tsv"
+        priority: 10
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=2000,
+        params:
+            settings=canonical_json(job.settings),
+            folders=[PLAN.train_folder(job.experiment, point.id) for point in job.points],
+            resume=f"{PLAN.root}/.resume",
+        message:
+            f"training {job.id}: {len(job.points)} x {job.settings['seeds']} networks, {job.settings['training']['epochs']} epochs"
+        shell:
+            "infoflow train --settings {params.settings:q} --dataset {input.dataset:q}"
+            " --folders {params.folders:q} --resume {params.resume:q} > {log:q} 2>&1"
