@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from infoflow.config import InputError, parse
+import infoflow.config
+from infoflow.config import InputError
 from infoflow.io import canonical_json
 from infoflow.plan import Plan, sources
 
@@ -10,7 +11,7 @@ from infoflow.plan import Plan, sources
 def read_plan():
     """The plan of the merged config; a fault in the config ends the run with one line for each."""
     try:
-        return Plan(parse(config, workflow.configfiles))
+        return Plan(infoflow.config.parse(config, workflow.configfiles))
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
