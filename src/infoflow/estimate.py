@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from infoflow.estimators import binning, clustering, noisy
 from infoflow.io import canonical_json, read_h5, write_table
+from infoflow.models.activations import ACTIVATIONS
 from infoflow.probing.record import read_weights
 from infoflow.seeds import torch_generator
 from infoflow.tables import tidy
@@ -162,17 +163,35 @@ def clusters(
 # --- from the weights of scalar chains --------------------------------------------------------------------
 
 
-def _chain(settings: dict[str, Any], weights: str, dataset: str) -> tuple[list[int], Tensor, Tensor, Tensor, Tensor]:
-    """Epochs, weights and biases (epochs, seeds, layers), population nodes and probabilities."""
+class Chain(NamedTuple):
+    """Scalar chains of an experiment's point: weights and biases (epochs, seeds, layers), and their population."""
+
+    epochs: list[int]
+    w: Tensor
+    b: Tensor
+    nodes: Tensor  # (m,)
+    probabilities: Tensor  # (m,)
+    continuous: bool
+
+
+def _chain(settings: dict[str, Any], weights: str, dataset: str) -> Chain:
     stored = read_weights(weights)
     depth = len(settings["model"]["activations"])
     w, b = (
         torch.stack([torch.stack([p[f"{name}{k + 1}"].flatten() for k in range(depth)], -1) for p in stored.values()])
         for name in "Wb"
     )
-    population, _ = read_h5(dataset, "probe_x", "probe_probability")
+    population, attributes = read_h5(dataset, "probe_x", "probe_probability")
     nodes, probabilities = (torch.from_numpy(population[name]) for name in ("probe_x", "probe_probability"))
-    return list(stored), w, b, nodes, probabilities
+    return Chain(list(stored), w, b, nodes, probabilities, bool(attributes["continuous"]))
+
+
+def _noiseless(chain: Chain, activations: list[str]) -> Iterator[Tensor]:
+    """Values of every layer without noise, (epochs, seeds, m)."""
+    s = chain.nodes.expand(*chain.w.shape[:2], len(chain.nodes))
+    for k, activation in enumerate(activations):
+        s = ACTIVATIONS[activation](chain.w[..., k, None] * s + chain.b[..., k, None])
+        yield s
 
 
 def _grid(values: Tensor, epochs: list[int], layer: int, **columns: Any) -> pd.DataFrame:
@@ -192,31 +211,35 @@ def _grid(values: Tensor, epochs: list[int], layer: int, **columns: Any) -> pd.D
 
 def scalar_chain(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
     """I(X;T) of every layer by quadrature, and the standard deviation of the layer's noiseless values."""
-    epochs, w, b, nodes, probabilities = _chain(settings, weights, dataset)
-    activations, std = settings["model"]["activations"], settings["noise_std"]
-    result = noisy.scalar_chain(w, b, activations, nodes, probabilities, std)
-    ceiling = math.log(len(nodes)) if len(nodes) < 100 else math.nan  # a continuous input has no ceiling
+    chain = _chain(settings, weights, dataset)
+    activations = settings["model"]["activations"]
+    result = noisy.scalar_chain(
+        chain.w, chain.b, activations, chain.nodes, chain.probabilities, settings["noise_std"], continuous=chain.continuous
+    )
+    ceiling = math.nan if chain.continuous else float(torch.special.entr(chain.probabilities).sum())
     tables = []
-    s = nodes.expand(*w.shape[:2], len(nodes))
-    for k, activation in enumerate(activations):
-        s = noisy.ACTIVATIONS[activation](w[..., k, None] * s + b[..., k, None])
-        mean = (s * probabilities).sum(-1, keepdim=True)
-        deviation = ((s - mean).square() * probabilities).sum(-1).sqrt()
+    for k, s in enumerate(_noiseless(chain, activations)):
+        mean = (s * chain.probabilities).sum(-1, keepdim=True)
+        deviation = ((s - mean).square() * chain.probabilities).sum(-1).sqrt()
         bias = torch.as_tensor(result.bias_bound).expand(result.value.shape)[..., k].flatten().numpy()
-        tables.append(_grid(result.value[..., k], epochs, k + 1, quantity="I_XT", bias_bound=bias, ceiling=ceiling))
-        tables.append(_grid(deviation, epochs, k + 1, quantity="std_T", unit="none"))
+        information = result.value[..., k]
+        tables.append(_grid(information, chain.epochs, k + 1, quantity="I_XT", bias_bound=bias, ceiling=ceiling))
+        tables.append(_grid(deviation, chain.epochs, k + 1, quantity="std_T", unit="none"))
     return tidy(pd.concat(tables), settings)
 
 
 def scalar_clusters(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
-    """Number of groups of the noiseless layer values of enumerated inputs."""
-    epochs, w, b, nodes, _ = _chain(settings, weights, dataset)
+    """Number of groups of the noiseless layer values of enumerated inputs, and those values at the last epoch."""
+    chain = _chain(settings, weights, dataset)
     gap = settings["gap"] * settings["noise_std"]
-    tables, s = [], nodes.expand(*w.shape[:2], len(nodes))
-    for k, activation in enumerate(settings["model"]["activations"]):
-        s = noisy.ACTIVATIONS[activation](w[..., k, None] * s + b[..., k, None])
+    tables = []
+    for k, s in enumerate(_noiseless(chain, settings["model"]["activations"])):
         count = clustering.cluster_count(s, gap).double()
-        tables.append(_grid(count, epochs, k + 1, quantity="clusters", unit="count", ceiling=float(len(nodes))))
+        tables.append(
+            _grid(count, chain.epochs, k + 1, quantity="clusters", unit="count", ceiling=float(len(chain.nodes)))
+        )
+        for i, value in enumerate(s[-1].unbind(-1)):
+            tables.append(_grid(value[None], chain.epochs[-1:], k + 1, quantity="value_T", unit="none", part=f"input:{i}"))
     table = pd.concat(tables)
     table["settings"] = canonical_json({"gap": settings["gap"]})
     return tidy(table, settings)
@@ -224,38 +247,29 @@ def scalar_clusters(settings: dict[str, Any], weights: str, dataset: str) -> pd.
 
 def scalar_density(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
     """Density of every layer of one seed on a grid of bin centres: columns epoch, layer, t, density."""
-    epochs, w, b, nodes, probabilities = _chain(settings, weights, dataset)
-    step = -(-len(epochs) // settings["epochs"])
-    kept = list(range(0, len(epochs), step))
-    tables = []
-    for k, (low, high) in enumerate(settings["ranges"]):
-        edges = torch.linspace(low, high, settings["bins"] + 1, dtype=torch.float64)
-        t = (edges[1:] + edges[:-1]) / 2
-        own = slice(0, k + 1)
-        density = noisy.scalar_chain_density(
-            w[kept, settings["seed_index"], own],
-            b[kept, settings["seed_index"], own],
-            settings["model"]["activations"][own],
-            nodes,
-            probabilities,
-            settings["noise_std"],
-            t,
-        )[:, -1]  # (epochs, bins)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "experiment": settings["experiment"],
-                    "point": settings["point"],
-                    "variant": settings["variant"],
-                    "seed": settings["seed_index"],
-                    "epoch": np.repeat([epochs[i] for i in kept], len(t)),
-                    "layer": f"T{k + 1}",
-                    "t": np.tile(t.numpy(), len(kept)),
-                    "density": density.flatten().numpy(),
-                }
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
+    chain = _chain(settings, weights, dataset)
+    kept = list(range(0, len(chain.epochs), -(-len(chain.epochs) // settings["epochs"])))
+    edges = [torch.linspace(*ends, settings["bins"] + 1, dtype=torch.float64) for ends in settings["ranges"]]
+    grid = torch.stack([(e[1:] + e[:-1]) / 2 for e in edges])  # (layers, bins)
+    seed = settings["seed_index"]
+    density = noisy.scalar_chain_density(
+        chain.w[kept, seed],
+        chain.b[kept, seed],
+        settings["model"]["activations"],
+        chain.nodes,
+        chain.probabilities,
+        settings["noise_std"],
+        grid,
+    )  # (epochs, layers, bins)
+    count, layers, bins = density.shape
+    index = pd.MultiIndex.from_product([[chain.epochs[i] for i in kept], range(layers), range(bins)])
+    table = pd.DataFrame({"density": density.flatten().numpy()}, index=index.set_names(["epoch", "k", "bin"]))
+    table = table.reset_index()
+    table["t"] = grid.numpy()[table["k"], table["bin"]]
+    table["layer"] = "T" + (table["k"] + 1).astype(str)
+    for name in ("experiment", "point", "variant"):
+        table[name] = settings[name]
+    return table[["experiment", "point", "variant", "epoch", "layer", "t", "density"]]
 
 
 FROM_WEIGHTS = {"scalar_chain": scalar_chain, "scalar_clusters": scalar_clusters, "scalar_density": scalar_density}

@@ -90,6 +90,12 @@ class TrainJob:
     points: list[Point]
     settings: dict[str, Any]
 
+    @property
+    def priority(self) -> int:
+        """Longest first: units × networks × epochs, so that no long training is left for the end."""
+        units = sum(self.settings["model"].get("layers", [16]))
+        return 100 + units * len(self.points) * self.settings["seeds"] * self.settings["training"]["epochs"] // 100_000
+
 
 @dataclass(frozen=True)
 class Block:

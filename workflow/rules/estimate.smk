@@ -24,7 +24,7 @@ rule estimate:
         f"{PLAN.root}/logs/estimates/{{experiment}}/{{point}}/{{block}}.{{estimator}}.log",
     benchmark:
         f"{PLAN.root}/benchmarks/estimate/{{experiment}}/{{point}}/{{block}}.{{estimator}}.tsv"
-    priority: 20
+    priority: 50
     conda:
         ENVIRONMENT
     threads: 1

@@ -19,7 +19,7 @@ for job in PLAN.train_jobs():
             f"{PLAN.root}/logs/train/{job.id}.log",
         benchmark:
             f"{PLAN.root}/benchmarks/train/{job.id}.tsv"
-        priority: 10
+        priority: job.priority
         conda:
             ENVIRONMENT
         threads: 1

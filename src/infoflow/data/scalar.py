@@ -65,6 +65,7 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     attributes = {
         "source": f"generated: {settings['population']}",
+        "continuous": settings["population"] != "points",
         "tier": "T0",
         "licence": "MIT (generated)",
         "stand_in": False,

@@ -33,7 +33,9 @@ def as_samples(x, name: str, *, minimum: int = 2) -> Tensor:
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim != 2 or len(x) < minimum or x.shape[1] < 1:
-        raise ValueError(f"{name}: expected shape (n, d) with n >= {minimum} and d >= 1, got {tuple(x.shape)}")
+        raise ValueError(
+            f"{name}: expected shape (n, d) with n >= {minimum} and d >= 1, got {tuple(x.shape)}"
+        )
     return finite(x, name)
 
 

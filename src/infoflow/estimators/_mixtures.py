@@ -74,13 +74,23 @@ def _isotropic_sums(asked: Tensor, near: Tensor, middle: Tensor) -> Tensor:
     asked_square, near_square = asked.square().sum(1, keepdim=True), near.square().sum(1, keepdim=True)
     if max(asked_square.max(), near_square.max() if len(near) else 0.0) > 1e6:  # too few digits even so
         tiles = near.split(TILE)
-        return sum(torch.cdist(asked, part, compute_mode=DIRECT).square_().mul_(-0.5).clamp_(min=LOWEST).exp_().sum(1) for part in tiles)
+        return sum(
+            torch.cdist(asked, part, compute_mode=DIRECT)
+            .square_()
+            .mul_(-0.5)
+            .clamp_(min=LOWEST)
+            .exp_()
+            .sum(1)
+            for part in tiles
+        )
     left = torch.cat([asked, -0.5 * asked_square, torch.ones_like(asked_square)], 1)  # (b, d + 2)
     right = torch.cat([near, torch.ones_like(near_square), -0.5 * near_square], 1)  # (n, d + 2)
     return sum_exp_product(left, right.T)
 
 
-def gaussian_log_sums(queries: Tensor, means: Tensor, covariances: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+def gaussian_log_sums(
+    queries: Tensor, means: Tensor, covariances: Tensor, factors: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return log sum_j N(t_i; m_j, S_j) (m,) and a bound (m,) on what pruning took from it.
 
     `factors` are the Cholesky factors of the covariances (n, d, d).

@@ -23,6 +23,8 @@ REACH = 7.5  # of the grid beyond the noiseless values; leaves out a mass of 6e-
 BLOCK = 2**19  # elements of the largest matrix at a time
 CHECKED = 3  # parameter sets that are integrated again with finer panels
 FINER = 0.6
+RUN = 128  # points of a kernel at a time
+CUT = 9.0  # standard deviations beyond which a kernel is left out, exp(-40.5)
 
 
 class Activation(NamedTuple):
@@ -61,7 +63,9 @@ class Layer(NamedTuple):
     sources: Tensor  # (B, M), probabilities of the M values s
 
 
-def scalar_chain(weights, biases, activations, inputs, probabilities, std: float, *, continuous=False) -> Estimate:
+def scalar_chain(
+    weights, biases, activations, inputs, probabilities, std: float, *, continuous=False
+) -> Estimate:
     """Information I(X; T_l) for every layer l of chains of scalar noisy neurons, in nats, by quadrature.
 
     T_0 = X, T_l = f_l(w_l T_{l-1} + b_l) + Z_l with Z_l ~ N(0, std^2): the model of Kong (2019) after Goldfeld et al.
@@ -94,7 +98,9 @@ def scalar_chain(weights, biases, activations, inputs, probabilities, std: float
         value[block] = chain.select(block).information([Panels(*(x[block] for x in p)) for p in plan])
     few = cost.argsort()[torch.linspace(0, len(cost) - 1, min(CHECKED, len(cost))).long()]
     finer = chain.select(few)
-    change = torch.stack([finer.select(i).information(finer.select(i).plan(PANEL * FINER))[0] for i in _each(few)])
+    change = torch.stack(
+        [finer.select(i).information(finer.select(i).plan(PANEL * FINER))[0] for i in _each(few)]
+    )
     bound = (change - value[few]).abs().amax(0).expand_as(value)
     shape = torch.as_tensor(weights).shape
     return Estimate(value.view(shape), torch.zeros_like(value).view(shape), bound.reshape(shape))
@@ -129,11 +135,15 @@ def scalar_chain_density(weights, biases, activations, inputs, probabilities, st
     for block in _blocks(chain.cost(plan)):
         layers = chain.select(block).layers([Panels(*(x[block] for x in p)) for p in plan])
         for l, layer in enumerate(layers):
-            density[block, l] = _mix(layer.masses[:, None], layer.points, grid[l].expand(len(block), -1), std)[:, 0]
+            density[block, l] = _mix(
+                layer.masses[:, None], layer.points, grid[l].expand(len(block), -1), std
+            )[:, 0]
     return density.view(*torch.as_tensor(weights).shape, grid.shape[1])
 
 
-def continuous_inputs(distribution: str, *, resolution: float = 0.05 / 30, **parameters) -> tuple[Tensor, Tensor]:
+def continuous_inputs(
+    distribution: str, *, resolution: float = 0.05 / 30, **parameters
+) -> tuple[Tensor, Tensor]:
     """Quadrature nodes and probabilities of a continuous input.
 
     Args:
@@ -207,7 +217,9 @@ class _Chain(NamedTuple):
         functions = [ACTIVATIONS[choice(name, "activations", tuple(ACTIVATIONS))] for name in names]
         inputs, probabilities = _as_distribution(inputs, probabilities, weights.device)
         std = positive(std, "std")
-        chain = cls(weights.reshape(-1, depth), biases.reshape(-1, depth), functions, inputs, probabilities, std)
+        chain = cls(
+            weights.reshape(-1, depth), biases.reshape(-1, depth), functions, inputs, probabilities, std
+        )
         if continuous:
             chain._check_continuum()
         return chain
@@ -290,7 +302,9 @@ class _Chain(NamedTuple):
         values = []
         for l, layer in enumerate(self.layers(plan)):
             entropy = _entropy(layer.marginal, layer.weights)
-            conditional = noise if l == 0 else (layer.sources * _entropy(layer.given, layer.weights[:, None])).sum(1)
+            conditional = (
+                noise if l == 0 else (layer.sources * _entropy(layer.given, layer.weights[:, None])).sum(1)
+            )
             values.append(entropy - conditional)
         return torch.stack(values, 1)
 
@@ -302,7 +316,9 @@ def _as_distribution(inputs, probabilities, device) -> tuple[Tensor, Tensor]:
         shapes = f"{tuple(inputs.shape)} and {tuple(probabilities.shape)}"
         raise ValueError(f"inputs and probabilities: expected shapes (m,) and (m,), got {shapes}")
     if (probabilities < 0).any() or abs(probabilities.sum().item() - 1) > 1e-6:
-        raise ValueError(f"probabilities: expected >= 0 and a sum of 1, got the sum {probabilities.sum().item()}")
+        raise ValueError(
+            f"probabilities: expected >= 0 and a sum of 1, got the sum {probabilities.sum().item()}"
+        )
     return inputs, probabilities / probabilities.sum()
 
 
@@ -331,7 +347,9 @@ def _nodes(panels: Panels) -> tuple[Tensor, Tensor]:
     x, w = _legendre(panels.start)
     count = int(panels.count.max())
     middles = 2 * torch.arange(count, device=x.device) + 1
-    nodes = panels.start[:, None, None] + panels.half[:, None, None] * (middles[:, None] + x)  # (B, count, ORDER)
+    nodes = panels.start[:, None, None] + panels.half[:, None, None] * (
+        middles[:, None] + x
+    )  # (B, count, ORDER)
     weights = (panels.half[:, None, None] * w).expand_as(nodes)
     return nodes.flatten(1), weights.flatten(1)
 
@@ -370,11 +388,25 @@ def _kernel(points: Tensor, t: Tensor, std: float) -> Tensor:
 
 
 def _mix(masses: Tensor, points: Tensor, t: Tensor, std: float) -> Tensor:
-    """Return sum_k masses_mk N(t_g; points_k, std^2), (B, M, G), with a bounded part of the kernel at a time."""
-    rows = max(ORDER, BLOCK // (len(points) * t.shape[1]))
-    parts = zip(masses.split(rows, 2), points.split(rows, 1), strict=True)
-    return sum(mass @ _kernel(point, t, std) for mass, point in parts)
+    """Return sum_k masses_mk N(t_g; points_k, std^2), (B, M, G), a bounded part of the kernel at a time.
+
+    Points and t are monotone, so that a run of points matters to a slice of t alone, and comes from a slice of m.
+    """
+    result = masses.new_zeros(len(points), masses.shape[1], t.shape[1])
+    for first in range(0, points.shape[1], RUN):
+        run, mass = points[:, first : first + RUN], masses[:, :, first : first + RUN]
+        columns = _span(((t >= run.amin() - CUT * std) & (t <= run.amax() + CUT * std)).any(0))
+        rows = _span((mass.abs().amax((0, 2)) > 1e-25))
+        result[:, rows, columns] += mass[:, rows] @ _kernel(run, t[:, columns], std)
+    return result
+
+
+def _span(wanted: Tensor) -> slice:
+    """Return the slice from the first to the last true element."""
+    where = wanted.nonzero()[:, 0]
+    return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)
 
 
 def _entropy(density: Tensor, weights: Tensor) -> Tensor:
-    return -(torch.xlogy(density, density.clamp(min=0)) * weights).sum(-1)
+    density = density.clamp(min=0)  # compressed inputs may leave -1e-20 in the tails
+    return -(torch.xlogy(density, density) * weights).sum(-1)

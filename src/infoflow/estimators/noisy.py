@@ -14,7 +14,16 @@ import torch
 from torch import Tensor
 
 from infoflow.estimators import _mixtures
-from infoflow.estimators._common import Estimate, as_samples, choice, counting, finite, need_generator, positive, randn
+from infoflow.estimators._common import (
+    Estimate,
+    as_samples,
+    choice,
+    counting,
+    finite,
+    need_generator,
+    positive,
+    randn,
+)
 from infoflow.estimators._scalar_chain import continuous_inputs, scalar_chain, scalar_chain_density
 
 __all__ = [
@@ -39,7 +48,12 @@ def gaussian_entropy(d: int, std: float) -> float:
 
 
 def mixture_entropy(
-    centres, std: float, *, samples: int = 10_000, generator: torch.Generator | None = None, method: str = "auto"
+    centres,
+    std: float,
+    *,
+    samples: int = 10_000,
+    generator: torch.Generator | None = None,
+    method: str = "auto",
 ) -> Estimate:
     """Entropy of the equal-weight mixture (1/n) sum_j N(centre_j, std^2 I), in nats.
 
@@ -148,7 +162,11 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
     factors = _cholesky(covariances)
     z = randn((draws, n, d), generator, means.device)
     t = means + (factors @ z.permute(1, 2, 0)).permute(2, 0, 1)  # (draws, n, d)
-    own = -0.5 * d * math.log(2 * math.pi) - factors.diagonal(dim1=1, dim2=2).log().sum(1) - 0.5 * z.square().sum(2)
+    own = (
+        -0.5 * d * math.log(2 * math.pi)
+        - factors.diagonal(dim1=1, dim2=2).log().sum(1)
+        - 0.5 * z.square().sum(2)
+    )
     log_sums, missed = _mixtures.gaussian_log_sums(t.view(-1, d), means, covariances, factors)
     terms = (own.view(-1) - log_sums + math.log(n)).clamp(max=math.log(n)).view(draws, n)
     variance = terms.var(0).mean() if draws > 1 else terms.var()
@@ -173,7 +191,9 @@ def _as_covariances(covariances, means: Tensor) -> Tensor:
 def _cholesky(covariances: Tensor) -> Tensor:
     factors, info = torch.linalg.cholesky_ex(covariances)
     if info.any():
-        raise ValueError(f"covariances: expected positive definite ones, number {info.nonzero()[0].item()} is not")
+        raise ValueError(
+            f"covariances: expected positive definite ones, number {info.nonzero()[0].item()} is not"
+        )
     return factors
 
 
@@ -196,7 +216,9 @@ def _excess_by_quadrature(centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _grid(values: Tensor) -> Tensor:
     low, high = values.min().item() - MARGIN, values.max().item() + MARGIN
-    return low + STEP * torch.arange(math.ceil((high - low) / STEP) + 1, dtype=torch.float64, device=values.device)
+    return low + STEP * torch.arange(
+        math.ceil((high - low) / STEP) + 1, dtype=torch.float64, device=values.device
+    )
 
 
 def _quadrature_1d(centres: Tensor) -> tuple[Tensor, Tensor]:
@@ -227,7 +249,9 @@ def _kernel(centres: Tensor, grid: Tensor) -> Tensor:
     return exponents.exp_().div_(math.sqrt(2 * math.pi))
 
 
-def _excess_by_draws(centres: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def _excess_by_draws(
+    centres: Tensor, samples: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return h(T) - h(Z), its standard error and the pruning bound for centres in units of the noise."""
     n, d = centres.shape
     z = randn((samples, d), generator, centres.device)
@@ -246,7 +270,8 @@ def _balanced_choice(n: int, samples: int, generator: torch.Generator, device) -
 def _controlled(terms: Tensor, z: Tensor) -> Tensor:
     """Replace |z|^2 / 2 in the terms, as far as it explains them, by its known mean d / 2."""
     control = 0.5 * (z.square().sum(1) - z.shape[1])
-    slope = ((terms - terms.mean()) * control).mean() / control.square().mean()
+    centred = control - control.mean()
+    slope = ((terms - terms.mean()) * centred).mean() / centred.square().mean()
     return terms - slope * control
 
 
@@ -254,12 +279,16 @@ def _mean_and_error(terms: Tensor) -> tuple[Tensor, Tensor]:
     return terms.mean(), terms.std() / math.sqrt(len(terms))
 
 
-def _conditional_terms(conditional: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _conditional_terms(
+    conditional: Tensor, samples: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Return h(T | x) - h(Z) of each input (m,), from at least one draw an input, and the draws (m, q, d)."""
     m, passes, d = conditional.shape
     q = max(1, -(-samples // m))
     z = randn((m, q, d), generator, conditional.device)
-    chosen = torch.randint(passes, (m, q), generator=generator, device=generator.device).to(conditional.device)
+    chosen = torch.randint(passes, (m, q), generator=generator, device=generator.device).to(
+        conditional.device
+    )
     t = conditional.gather(1, chosen[:, :, None].expand(m, q, d)) + z
     terms = math.log(passes) - _own_log_sums(t, conditional)  # (m, q)
     return _controlled(terms.view(-1), z.view(-1, d)).view(m, q).mean(1) - 0.5 * d, t

@@ -1,0 +1,82 @@
+"""The claims stage: every table of a document's experiments in; its verdicts and its figures' tables out."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from infoflow.claims.verdict import table
+from infoflow.io import read_h5, read_tables, write_table
+
+
+class Results:
+    """The results of a document's experiments, read when asked for."""
+
+    def __init__(self, settings: dict[str, Any], inputs: dict[str, Any]) -> None:
+        self.settings, self.experiments = settings, settings["experiments"]
+        self.rehearsal: bool = settings["rehearsal"]
+        self._estimates: dict[str, list[str]] = {}
+        for path in inputs["estimates"]:
+            self._estimates.setdefault(path.split("/")[-3], []).append(path)
+        self._history = {tuple(Path(path).parts[-3:-1]): path for path in inputs["history"]}
+        self._datasets = {Path(path).stem: path for path in inputs["datasets"]}
+        self._convergence = (inputs.get("convergence") or [None])[0] if isinstance(inputs.get("convergence"), list) else inputs.get("convergence")
+        self._cache: dict[str, pd.DataFrame] = {}
+
+    def has(self, experiment: str) -> bool:
+        """Whether this run holds an experiment."""
+        return experiment in self.experiments
+
+    def estimates(self, experiment: str) -> pd.DataFrame:
+        """Every estimate of an experiment, densities left out."""
+        if experiment not in self._cache:
+            paths = [p for p in self._estimates[experiment] if not p.endswith(".scalar_density.parquet")]
+            self._cache[experiment] = read_tables(paths)
+        return self._cache[experiment]
+
+    def densities(self, experiment: str) -> pd.DataFrame:
+        """Density evolution of an experiment's scalar chains."""
+        return read_tables([p for p in self._estimates[experiment] if p.endswith(".scalar_density.parquet")])
+
+    def history(self, experiment: str, point: str) -> pd.DataFrame:
+        """Losses and accuracies of one point."""
+        return read_tables(self._history[experiment, point])
+
+    def points(self, experiment: str) -> dict[str, Any]:
+        """Points of an experiment by id."""
+        return self.experiments[experiment]["points"]
+
+    def convergence(self) -> pd.DataFrame:
+        """The convergence study of the sample-propagation estimate."""
+        return read_tables(self._convergence)
+
+    def dataset(self, name: str, *arrays: str) -> dict[str, Any]:
+        """Arrays of a data set."""
+        return read_h5(self._datasets[name], *arrays)[0]
+
+    def data_of(self, experiment: str, point: str) -> str:
+        """Name of the data set that a point uses."""
+        return self.points(experiment)[point]["dataset"]
+
+
+def run(settings: dict[str, Any], inputs: dict[str, Any], output: str, tables: str) -> None:
+    """Decide every claim of a document and write its verdicts and tables."""
+    module = importlib.import_module(f"infoflow.claims.{settings['document']}")
+    results = Results(settings, inputs)
+    for name, made in module.tables(results).items():
+        write_table(f"{tables}/{name}.parquet", made)
+    verdicts = table(settings["document"], module.verdicts(results))
+    write_table(output, verdicts)
+    print(verdicts[["id", "variant", "outcome", "value", "null_value", "seeds_held", "seeds"]].to_string(), flush=True)
+
+
+def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Median, the central 80 % and the number of seeds of `value` within groups: what a band over seeds is drawn from."""
+    groups = table.groupby(by, sort=False, observed=True)["value"]
+    made = groups.quantile([0.1, 0.5, 0.9]).unstack()
+    made.columns = ["low", "median", "high"]
+    made["seeds"] = groups.count()
+    return made.reset_index()
