@@ -2,7 +2,8 @@
 
 Queries are split at medians into boxes (as a k-d tree does); a box meets only the components whose reach
 overlaps it. A component is out of reach of t if |t_k - m_k| > r sqrt(S_kk) in some coordinate k, and then
-(t - m)' S^-1 (t - m) >= (t_k - m_k)^2 / S_kk > r^2, so that its density is below its peak times exp(-r^2 / 2).
+(t - m)' S^-1 (t - m) >= (t_k - m_k)^2 / S_kk > r^2, so that its density is below its peak times exp(-r^2 /
+2).
 """
 
 import math
@@ -13,7 +14,7 @@ from torch import Tensor
 
 LEAF = 128  # queries a box
 TILE = 1024  # components a tile: 128 x 1024 float64 exponents stay in the second-level cache
-DIRECT = "donot_use_mm_for_euclid_dist"
+WIDE = 1000.0  # times the reach: a wider box would cost its exponents more than half of their digits
 LOWEST = -700.0  # exp() of float64 is six times slower where its result is denormal or zero
 
 
@@ -26,7 +27,8 @@ def boxes(queries: Tensor, low: Tensor, high: Tensor) -> Iterator[tuple[Tensor, 
     """Yield (rows, columns): a box of queries (m, d) and the components whose [low, high] (n, d) meets it."""
     device = queries.device
     queries, low, high = queries.T.contiguous(), low.T.contiguous(), high.T.contiguous()  # (d, m), (d, n)
-    narrow = (high - low).amin() / 8  # halving a box below this leaves it the same components
+    reached = (high - low).amin() / 2
+    narrow, wide = reached / 4, WIDE * reached  # halving a narrow box leaves it the same components
     everything = torch.arange(low.shape[1], device=device)
     stack = [(torch.arange(queries.shape[1], device=device), everything, 0)]
     while stack:
@@ -35,7 +37,7 @@ def boxes(queries: Tensor, low: Tensor, high: Tensor) -> Iterator[tuple[Tensor, 
         bottom, top = inside.aminmax(dim=1)
         columns = columns[(low[axis][columns] <= top[axis]) & (high[axis][columns] >= bottom[axis])]
         width, axis = (top - bottom).max(0)
-        if len(rows) <= LEAF or width < narrow:
+        if width < narrow or (len(rows) <= LEAF and width < wide) or len(rows) == 1:
             yield from ((part, columns) for part in rows.split(LEAF))
             continue
         order, half = inside[axis].argsort(), len(rows) // 2
@@ -69,20 +71,9 @@ def isotropic_log_sums(queries: Tensor, centres: Tensor) -> tuple[Tensor, Tensor
 
 
 def _isotropic_sums(asked: Tensor, near: Tensor, middle: Tensor) -> Tensor:
-    """Sum exp(-|q - c|^2 / 2) with |q|^2 + |c|^2 - 2 q.c taken about the box's own middle, to keep its digits."""
+    """Sum exp(-|q - c|^2 / 2) by |q|^2 + |c|^2 - 2 q.c about the box's own middle, to keep its digits."""
     asked, near = asked - middle, near - middle
     asked_square, near_square = asked.square().sum(1, keepdim=True), near.square().sum(1, keepdim=True)
-    if max(asked_square.max(), near_square.max() if len(near) else 0.0) > 1e6:  # too few digits even so
-        tiles = near.split(TILE)
-        return sum(
-            torch.cdist(asked, part, compute_mode=DIRECT)
-            .square_()
-            .mul_(-0.5)
-            .clamp_(min=LOWEST)
-            .exp_()
-            .sum(1)
-            for part in tiles
-        )
     left = torch.cat([asked, -0.5 * asked_square, torch.ones_like(asked_square)], 1)  # (b, d + 2)
     right = torch.cat([near, torch.ones_like(near_square), -0.5 * near_square], 1)  # (n, d + 2)
     return sum_exp_product(left, right.T)
@@ -101,13 +92,19 @@ def gaussian_log_sums(
     queries, means = queries - middle, means - middle
     log_peaks = -0.5 * d * math.log(2 * math.pi) - factors.diagonal(dim1=1, dim2=2).log().sum(1)
     top = log_peaks.max()
-    right = _quadratic_coefficients(means, factors, log_peaks - top)
-    left = _quadratic_features(queries)
+    precisions = torch.cholesky_inverse(factors)
     radius = reach(n, d)
     spread = radius * covariances.diagonal(dim1=1, dim2=2).sqrt()  # (n, d)
+    right = _quadratic_coefficients(means, precisions, log_peaks - top)
+    wide = means.abs().max() > WIDE * spread.min()
     result, missed = torch.empty_like(queries[:, 0]), torch.empty_like(queries[:, 0])
     for rows, columns in boxes(queries, means - spread, means + spread):
-        sums = sum_exp_product(left[rows], right[:, columns])
+        asked, near = queries[rows], right[:, columns]
+        if wide:  # centre the box on itself, so that the exponent keeps its digits
+            middle = asked.mean(0)
+            asked, near = asked - middle, means[columns] - middle
+            near = _quadratic_coefficients(near, precisions[columns], log_peaks[columns] - top)
+        sums = sum_exp_product(_quadratic_features(asked), near)
         result[rows] = sums.log() + top
         missed[rows] = (n - len(columns)) * math.exp(-(radius**2) / 2) / sums
     return result, missed
@@ -119,10 +116,9 @@ def _quadratic_features(t: Tensor) -> Tensor:
     return torch.cat([t[:, a] * t[:, b], t, torch.ones_like(t[:, :1])], 1)
 
 
-def _quadratic_coefficients(means: Tensor, factors: Tensor, constants: Tensor) -> Tensor:
+def _quadratic_coefficients(means: Tensor, precisions: Tensor, constants: Tensor) -> Tensor:
     """Return (d (d + 1) / 2 + d + 1, n), so that features @ coefficients = constants - Mahalanobis^2 / 2."""
     d = means.shape[1]
-    precisions = torch.cholesky_inverse(factors)  # (n, d, d)
     a, b = torch.triu_indices(d, d, device=means.device)
     quadratic = -precisions[:, a, b] * torch.where(a == b, 0.5, 1.0).to(means)
     linear = (precisions @ means[:, :, None])[:, :, 0]

@@ -1,10 +1,10 @@
-"""Exact information through chains of scalar noisy neurons, T_l = f_l(w_l T_{l-1} + b_l) + Z_l, by quadrature.
+"""Exact information through chains of scalar noisy neurons, T_l = f_l(w_l T_{l-1} + b_l) + Z_l.
 
-Given the noiseless value s of layer 1, every deeper layer is independent of the input, and p(t_l | s) varies with s
-on the scale of the noise. So many inputs are replaced by a few values of s with the same moments, panel by panel,
-and densities are carried from layer to layer as products with the matrix of N(t_l; f_l(w_l t_{l-1} + b_l), std^2).
-All integrals are Gauss-Legendre panels; a kink of the next activation lies on a panel's edge, and panels shrink
-where the next layer is steep.
+Given the noiseless value s of layer 1, every deeper layer is independent of the input, and p(t_l | s)
+varies with s on the scale of the noise. So many inputs are replaced by a few values of s with the same
+moments, panel by panel, and densities are carried from layer to layer as products with the matrix of N(t_l;
+f_l(w_l t_{l-1} + b_l), std^2). All integrals are Gauss-Legendre panels; a kink of the next activation lies
+on a panel's edge, and panels shrink where the next layer is steep.
 """
 
 import math
@@ -68,27 +68,29 @@ def scalar_chain(
 ) -> Estimate:
     """Information I(X; T_l) for every layer l of chains of scalar noisy neurons, in nats, by quadrature.
 
-    T_0 = X, T_l = f_l(w_l T_{l-1} + b_l) + Z_l with Z_l ~ N(0, std^2): the model of Kong (2019) after Goldfeld et al.
-    (2019). I(X; T_l) = h(T_l) - sum_x p(x) h(T_l | x), both integrated to about 1e-7.
+    T_0 = X, T_l = f_l(w_l T_{l-1} + b_l) + Z_l with Z_l ~ N(0, std^2): the model of Kong (2019) after
+    Goldfeld et al. (2019). I(X; T_l) = h(T_l) - sum_x p(x) h(T_l | x), both integrated to about 1e-7.
 
     Args:
         weights: (..., L), one weight a layer; leading dimensions are parameter sets, worked off in blocks.
         biases: (..., L).
-        activations: L names, or one for all: "tanh", "leaky_relu" (max(a, a / 10)), "relu", "linear", "sigmoid".
+        activations: L names, or one for all: "tanh", "leaky_relu" (max(a, a / 10)), "relu", "linear",
+            "sigmoid".
         inputs: (m,), values of X.
         probabilities: (m,), >= 0, of sum 1.
         std: Standard deviation of the noise.
-        continuous: The inputs are nodes of a quadrature over a continuous X (see `continuous_inputs`). Then it is
-            an error if a steep first layer maps neighbours so far apart that they no longer act as a continuum.
+        continuous: The inputs are nodes of a quadrature over a continuous X (see `continuous_inputs`). Then
+            it is an error if a steep first layer maps neighbours so far apart that they no longer act as a
+            continuum.
 
     Returns:
-        Estimate with fields (..., L), in nats: std_error 0; bias_bound is the largest change found when a few of the
-        parameter sets (cheapest, median, costliest) are integrated with finer panels. Ceiling: H(X) if X is
-        discrete, and h(T_l) - h(Z_l).
+        Estimate with fields (..., L), in nats: std_error 0; bias_bound is the largest change found when a
+        few of the parameter sets (cheapest, median, costliest) are integrated with finer panels. Ceiling:
+        H(X) if X is discrete, and h(T_l) - h(Z_l).
 
     Raises:
-        ValueError: On shapes that do not match, an unknown activation, probabilities that are no distribution, or
-            nodes too far apart for the steepest first layer.
+        ValueError: On shapes that do not match, an unknown activation, probabilities that are no
+            distribution, or nodes too far apart for the steepest first layer.
     """
     chain = _Chain.checked(weights, biases, activations, inputs, probabilities, std, continuous)
     plan = chain.plan(PANEL)
@@ -134,9 +136,9 @@ def scalar_chain_density(weights, biases, activations, inputs, probabilities, st
     density = grid.new_empty(sets, depth, grid.shape[1])
     for block in _blocks(chain.cost(plan)):
         layers = chain.select(block).layers([Panels(*(x[block] for x in p)) for p in plan])
-        for l, layer in enumerate(layers):
-            density[block, l] = _mix(
-                layer.masses[:, None], layer.points, grid[l].expand(len(block), -1), std
+        for i, layer in enumerate(layers):
+            density[block, i] = _mix(
+                layer.masses[:, None], layer.points, grid[i].expand(len(block), -1), std
             )[:, 0]
     return density.view(*torch.as_tensor(weights).shape, grid.shape[1])
 
@@ -149,13 +151,13 @@ def continuous_inputs(
     Args:
         distribution: "normal" (mean=0, std), "normal_mixture" (means=(-1, 1), std=0.5, equal weights), or
             "uniform" (low, high).
-        resolution: Largest distance between nodes. A first layer of weight w and noise std needs std / |w| or less;
-            the default serves |w| <= 30 at std 0.05.
+        resolution: Largest distance between nodes. A first layer of weight w and noise std needs std / |w|
+            or less; the default serves |w| <= 30 at std 0.05.
         **parameters: Of the distribution, as above.
 
     Returns:
-        nodes (m,) and probabilities (m,), which sum to 1. Sums over them are integrals to about 1e-9 for functions
-        that vary on the scale of `resolution` or slower.
+        nodes (m,) and probabilities (m,), which sum to 1. Sums over them are integrals to about 1e-9 for
+        functions that vary on the scale of `resolution` or slower.
 
     Raises:
         ValueError: On an unknown distribution or parameter, or a width <= 0.
@@ -229,8 +231,8 @@ class _Chain(NamedTuple):
         steepest = self.weights[:, 0].abs().max().item() * self.activations[0].slope
         if gap * steepest > self.std * 1.001:
             raise ValueError(
-                f"inputs: nodes {gap:.3g} apart are too coarse for a first layer of slope {steepest:.3g} at noise "
-                f"{self.std:.3g}; expected at most {self.std / steepest:.3g} (continuous_inputs: resolution)"
+                f"inputs: nodes {gap:.3g} apart are too coarse for a first layer of slope {steepest:.3g} "
+                f"at noise {self.std:.3g}; expected at most {self.std / steepest:.3g} (see continuous_inputs)"
             )
 
     def select(self, sets: Tensor) -> "_Chain":
@@ -241,13 +243,13 @@ class _Chain(NamedTuple):
         ends = torch.stack([self.inputs.min(), self.inputs.max()]).expand(len(self.weights), 2)
         width = torch.full_like(self.weights[:, 0], panel * self.std / 2)
         plan = []
-        for l in range(self.weights.shape[1]):
-            ends = self._noiseless(l, ends).sort(1).values  # (N, 2)
-            if l == 0:
+        for i in range(self.weights.shape[1]):
+            ends = self._noiseless(i, ends).sort(1).values  # (N, 2)
+            if i == 0:
                 count = ((ends[:, 1] - ends[:, 0]) / (2 * width)).ceil().clamp(min=1)
                 plan.append(Panels(ends[:, 0], width, count.long()))
             ends = ends + REACH * self.std * torch.tensor([-1.0, 1.0]).to(ends)
-            plan.append(self._panels(l + 1, ends, width))
+            plan.append(self._panels(i + 1, ends, width))
         return plan
 
     def _panels(self, following: int, ends: Tensor, width: Tensor) -> Panels:
@@ -270,8 +272,8 @@ class _Chain(NamedTuple):
         products += [torch.full_like(first, ORDER * len(self.inputs))] if len(self.inputs) > ORDER else []
         return torch.stack(products).amax(0)
 
-    def _noiseless(self, l: int, t: Tensor) -> Tensor:
-        return self.activations[l].function(self.weights[:, l, None] * t + self.biases[:, l, None])
+    def _noiseless(self, i: int, t: Tensor) -> Tensor:
+        return self.activations[i].function(self.weights[:, i, None] * t + self.biases[:, i, None])
 
     def sources(self, panels: Panels) -> tuple[Tensor, Tensor]:
         """Return values s of layer 1 and their probabilities, each (B, M): the inputs' own, or fewer."""
@@ -284,26 +286,26 @@ class _Chain(NamedTuple):
         """Yield every layer's densities for a block of sets."""
         sources, weight = self.sources(plan[0])
         points, masses, given = sources, weight, None
-        for l, panels in enumerate(plan[1:]):
+        for i, panels in enumerate(plan[1:]):
             t, quadrature = _nodes(panels)
-            if l == 0:
+            if i == 0:
                 given = _kernel(points, t, self.std)
             else:
-                given = _mix(carried, points, t, self.std)  # (B, M, G)
+                given = _mix(given, points, t, self.std)  # (B, M, G)
             marginal = (weight[:, None] @ given)[:, 0]
             yield Layer(points, masses, quadrature, given, marginal, weight)
-            if l + 1 < self.weights.shape[1]:
-                carried = given * quadrature[:, None]
-                points, masses = self._noiseless(l + 1, t), marginal * quadrature
+            if i + 1 < self.weights.shape[1]:
+                given = given * quadrature[:, None]
+                points, masses = self._noiseless(i + 1, t), marginal * quadrature
 
     def information(self, plan: list[Panels]) -> Tensor:
         """Return I(X; T_l), (B, L), of a block of sets."""
         noise = 0.5 * math.log(2 * math.pi * math.e) + math.log(self.std)
         values = []
-        for l, layer in enumerate(self.layers(plan)):
+        for i, layer in enumerate(self.layers(plan)):
             entropy = _entropy(layer.marginal, layer.weights)
             conditional = (
-                noise if l == 0 else (layer.sources * _entropy(layer.given, layer.weights[:, None])).sum(1)
+                noise if i == 0 else (layer.sources * _entropy(layer.given, layer.weights[:, None])).sum(1)
             )
             values.append(entropy - conditional)
         return torch.stack(values, 1)
@@ -390,13 +392,14 @@ def _kernel(points: Tensor, t: Tensor, std: float) -> Tensor:
 def _mix(masses: Tensor, points: Tensor, t: Tensor, std: float) -> Tensor:
     """Return sum_k masses_mk N(t_g; points_k, std^2), (B, M, G), a bounded part of the kernel at a time.
 
-    Points and t are monotone, so that a run of points matters to a slice of t alone, and comes from a slice of m.
+    Points and t are monotone, so that a run of points matters to a slice of t alone, and comes from a slice
+    of m.
     """
     result = masses.new_zeros(len(points), masses.shape[1], t.shape[1])
     for first in range(0, points.shape[1], RUN):
         run, mass = points[:, first : first + RUN], masses[:, :, first : first + RUN]
         columns = _span(((t >= run.amin() - CUT * std) & (t <= run.amax() + CUT * std)).any(0))
-        rows = _span((mass.abs().amax((0, 2)) > 1e-25))
+        rows = _span(mass.abs().amax((0, 2)) > 1e-25)
         result[:, rows, columns] += mass[:, rows] @ _kernel(run, t[:, columns], std)
     return result
 

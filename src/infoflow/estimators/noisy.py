@@ -1,8 +1,8 @@
 """Information through layers with Gaussian noise, T = S + Z with Z ~ N(0, std^2 I), in nats.
 
-The output of a noisy layer is a Gaussian mixture, whose entropy has no closed form: it is integrated on a grid
-in one or two dimensions, averaged over draws beyond, and exact to quadrature for chains of scalar neurons.
-Components too far away to matter are left out, and what that may change is in `bias_bound`.
+The output of a noisy layer is a Gaussian mixture, whose entropy has no closed form: it is integrated on a
+grid in one or two dimensions, averaged over draws beyond, and exact to quadrature for chains of scalar
+neurons. Components too far away to matter are left out, and what that may change is in `bias_bound`.
 Results are not differentiable.
 
 Sources: Goldfeld et al., Estimating information flow in deep neural networks, ICML 2019 (sample propagation).
@@ -57,9 +57,9 @@ def mixture_entropy(
 ) -> Estimate:
     """Entropy of the equal-weight mixture (1/n) sum_j N(centre_j, std^2 I), in nats.
 
-    h = -E[ln p(T)], by trapezoid (step std/4, d <= 2) or by Monte Carlo: T = centre + noise, every centre drawn
-    equally often, and -ln p(T) averaged. The exactly known E[ln N(Z)] is a control variate, so that a mixture of
-    separated centres has no error at all.
+    h = -E[ln p(T)], by trapezoid (step std/4, d <= 2) or by Monte Carlo: T = centre + noise, every centre
+    drawn equally often, and -ln p(T) averaged. The exactly known E[ln N(Z)] is a control variate, so that a
+    mixture of separated centres has no error at all.
 
     Args:
         centres: (n, d), n >= 1.
@@ -73,7 +73,8 @@ def mixture_entropy(
         Estimate in nats; it lies between h(Z) = d/2 ln(2 pi e std^2) and its ceiling h(Z) + ln n.
 
     Raises:
-        ValueError: On bad centres, std, samples or method; quadrature with d > 2; Monte Carlo without generator.
+        ValueError: On bad centres, std, samples or method; quadrature with d > 2; Monte Carlo without
+            generator.
     """
     centres = as_samples(centres, "centres", minimum=1).detach()
     std = positive(std, "std")
@@ -96,23 +97,25 @@ def mutual_information(
 ) -> Estimate:
     """Information I(X; T) = h(T) - mean_x h(T | x) of a noisy layer by sample propagation, in nats.
 
-    h(T) is the entropy of the mixture around all noiseless layer values, h(T | x) that around the values which one
-    input gives in repeated noisy passes. Both depend on how many passes R there are: use the same R in both (with
-    unequal R the bias of several tenths of a nat looks like compression), and compare R with 2R.
+    h(T) is the entropy of the mixture around all noiseless layer values, h(T | x) that around the values
+    which one input gives in repeated noisy passes. Both depend on how many passes R there are: use the same
+    R in both (with unequal R the bias of several tenths of a nat looks like compression), and compare R
+    with 2R.
 
     Args:
         layer_centres: (n R, d): noiseless values S of the layer, n inputs times R passes.
-        conditional_centres: (m, R, d): the passes of m inputs; all n of them, or a random part. None for a first
-            layer, where h(T | x) = d/2 ln(2 pi e std^2) exactly. If they are the layer's own centres in the same
-            order, both terms share their draws, which cancels most of the noise.
+        conditional_centres: (m, R, d): the passes of m inputs; all n of them, or a random part. None for a
+            first layer, where h(T | x) = d/2 ln(2 pi e std^2) exactly. If they are the layer's own centres
+            in the same order, both terms share their draws, which cancels most of the noise.
         std: Standard deviation of the noise.
         samples: Draws for h(T), and for the mean of h(T | x) altogether (at least one an input).
         generator: Source of the draws.
         method: As in `mixture_entropy`; quadrature is used only for a first layer or scalar layers.
 
     Returns:
-        Estimate in nats; ceiling ln n (n inputs), also ln(n R) by construction. std_error combines both terms; the
-        conditional one counts the spread between inputs, and so is conservative if all inputs are given.
+        Estimate in nats; ceiling ln n (n inputs), also ln(n R) by construction. std_error combines both
+        terms; the conditional one counts the spread between inputs, and so is conservative if all inputs
+        are given.
 
     Raises:
         ValueError: As `mixture_entropy`; also on conditional centres that are not (m, R, d).
@@ -137,9 +140,10 @@ def mutual_information(
 def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator | None = None) -> Estimate:
     """Information I(X; T) of n equally likely inputs with p(t | x_i) = N(m_i, S_i), in nats.
 
-    I = mean_i mean_draws [ln N(t; m_i, S_i) - ln (1/n) sum_j N(t; m_j, S_j)], t ~ N(m_i, S_i). No term exceeds
-    ln n, so neither does the mean: a saturated layer reads ln n without error. It is exact for this mixture; the
-    error of linearising the layers (S = J S' J^T + std^2 I at the noiseless mean) is not in `bias_bound`.
+    I = mean_i mean_draws [ln N(t; m_i, S_i) - ln (1/n) sum_j N(t; m_j, S_j)], t ~ N(m_i, S_i). No term
+    exceeds ln n, so neither does the mean: a saturated layer reads ln n without error. It is exact for this
+    mixture; the error of linearising the layers (S = J S' J^T + std^2 I at the noiseless mean) is not in
+    `bias_bound`.
 
     Args:
         means: (n, d).
@@ -148,8 +152,9 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
         generator: Source of the draws; always needed.
 
     Returns:
-        Estimate in nats, ceiling ln n. The inputs are enumerated, so std_error is that of the draws alone: from the
-        spread within inputs if draws > 1; with one draw from the spread of all terms, which is conservative.
+        Estimate in nats, ceiling ln n. The inputs are enumerated, so std_error is that of the draws alone:
+        from the spread within inputs if draws > 1; with one draw from the spread of all terms, which is
+        conservative.
 
     Raises:
         ValueError: On shapes that do not match, a covariance that is not positive definite, or no generator.
@@ -167,8 +172,8 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
         - factors.diagonal(dim1=1, dim2=2).log().sum(1)
         - 0.5 * z.square().sum(2)
     )
-    log_sums, missed = _mixtures.gaussian_log_sums(t.view(-1, d), means, covariances, factors)
-    terms = (own.view(-1) - log_sums + math.log(n)).clamp(max=math.log(n)).view(draws, n)
+    log_sums, missed = _mixtures.gaussian_log_sums(t.reshape(-1, d), means, covariances, factors)
+    terms = (own.reshape(-1) - log_sums + math.log(n)).clamp(max=math.log(n)).view(draws, n)
     variance = terms.var(0).mean() if draws > 1 else terms.var()
     return Estimate(terms.mean(), (variance / (n * draws)).sqrt(), missed.mean())
 
@@ -297,9 +302,10 @@ def _conditional_terms(
 def _own_log_sums(t: Tensor, conditional: Tensor) -> Tensor:
     """Return log sum_r exp(-|t - s_r|^2 / 2) over the passes of each input, in blocks of inputs."""
     rows = max(1, 2**20 // (t.shape[1] * conditional.shape[1]))
-    direct = _mixtures.DIRECT
     blocks = zip(t.split(rows), conditional.split(rows), strict=True)
-    exponents = (torch.cdist(a, b, compute_mode=direct).square_().mul_(-0.5) for a, b in blocks)
+    exponents = (
+        torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_().mul_(-0.5) for a, b in blocks
+    )
     return torch.cat([block.logsumexp(2) for block in exponents])
 
 

@@ -1,0 +1,185 @@
+"""Noisy layers against quadrature, closed forms and brute force."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+
+from infoflow.estimators import noisy
+
+STD = 0.05
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def uniform(m):
+    return torch.full((m,), 1 / m, dtype=torch.float64)
+
+
+def dense_entropy(centres, std, samples, seed):
+    """Monte-Carlo reference written out in numpy: value and standard error."""
+    rng = np.random.default_rng(seed)
+    n, d = centres.shape
+    t = centres[rng.integers(n, size=samples)] + std * rng.standard_normal((samples, d))
+    terms = [-np.logaddexp.reduce(-((row - centres) ** 2).sum(1) / (2 * std**2)) + math.log(n) for row in t]
+    constant = 0.5 * d * math.log(2 * math.pi * std**2)
+    return np.mean(terms) + constant, np.std(terms) / math.sqrt(samples)
+
+
+def brute_information(values, probabilities, std):
+    """I(X; S + Z) for scalar values by a fine Riemann sum."""
+    t = np.arange(values.min() - 10 * std, values.max() + 10 * std, std / 60)
+    p = (probabilities[:, None] * stats.norm.pdf(t, values[:, None], std)).sum(0)
+    return -np.sum(p * np.log(np.maximum(p, 1e-300))) * std / 60 - 0.5 * math.log(
+        2 * math.pi * math.e * std**2
+    )
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 10])
+def test_one_centre_is_a_gaussian(d):
+    estimate = noisy.mixture_entropy(torch.ones(1, d), 0.3, samples=500, generator=generator())
+    exact = 0.5 * d * math.log(2 * math.pi * math.e * 0.3**2)
+    assert estimate.value.item() == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_separated_centres_reach_the_ceiling_without_error(d):
+    centres = torch.arange(8.0)[:, None].expand(8, d)
+    estimate = noisy.mixture_entropy(centres, 0.01, samples=1000, generator=generator())
+    exact = math.log(8) + 0.5 * d * math.log(2 * math.pi * math.e * 1e-4)
+    assert estimate.value.item() == pytest.approx(exact, abs=1e-9)
+    assert estimate.std_error < 1e-12
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_quadrature_and_monte_carlo_agree(d):
+    centres = torch.randn(200, d, generator=generator(), dtype=torch.float64)
+    exact = noisy.mixture_entropy(centres, 0.2)
+    drawn = noisy.mixture_entropy(centres, 0.2, samples=20_000, generator=generator(1), method="monte_carlo")
+    assert exact.std_error == 0
+    assert abs(exact.value - drawn.value) < 4 * drawn.std_error
+
+
+@pytest.mark.parametrize(("d", "std"), [(2, 0.01), (3, 0.05), (5, 0.3), (10, 0.5)])
+def test_mixture_entropy_against_a_dense_reference(d, std):
+    centres = torch.randn(300, d, generator=generator(d), dtype=torch.float64)
+    estimate = noisy.mixture_entropy(centres, std, samples=4000, generator=generator(1), method="monte_carlo")
+    value, error = dense_entropy(centres.numpy(), std, 4000, 2)
+    assert abs(estimate.value.item() - value) < 4 * math.hypot(error, estimate.std_error.item())
+    assert estimate.bias_bound < 1e-6
+
+
+def test_linearised_in_one_dimension_against_quadrature():
+    means = torch.tensor([-0.3, 0.0, 0.02, 0.5], dtype=torch.float64)
+    variances = torch.tensor([0.01, 0.0004, 0.002, 0.04], dtype=torch.float64)
+    t = np.arange(-3, 4, 1e-4)
+    densities = stats.norm.pdf(t, means.numpy()[:, None], variances.sqrt().numpy()[:, None])
+    p = densities.mean(0)
+    entropy = -np.sum(p * np.log(np.maximum(p, 1e-300))) * 1e-4
+    exact = entropy - 0.5 * np.log(2 * math.pi * math.e * variances.numpy()).mean()
+    estimate = noisy.linearised(means, variances.view(-1, 1, 1), draws=5000, generator=generator())
+    assert abs(estimate.value.item() - exact) < 4 * estimate.std_error.item()
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_linearised_against_torch_distributions(d):
+    means = torch.randn(64, d, generator=generator(), dtype=torch.float64)
+    roots = 0.3 * torch.randn(64, d, d, generator=generator(1), dtype=torch.float64)
+    covariances = roots @ roots.mT + 0.01 * torch.eye(d, dtype=torch.float64)
+    estimate = noisy.linearised(means, covariances, draws=100, generator=generator(2))
+    component = torch.distributions.MultivariateNormal(means, covariances)
+    terms = []
+    for z in torch.randn(100, 64, d, generator=generator(3), dtype=torch.float64):
+        t = means + (component.scale_tril @ z[:, :, None])[:, :, 0]
+        terms.append(component.log_prob(t) - component.log_prob(t[:, None]).logsumexp(1) + math.log(64))
+    terms = torch.stack(terms)
+    error = math.hypot(terms.std() / math.sqrt(terms.numel()), estimate.std_error)
+    assert abs(estimate.value - terms.mean()) < 4 * error
+
+
+def test_linearised_saturates_at_log_n_without_error():
+    means = torch.arange(4096.0)[:, None] * torch.ones(3)
+    covariances = (0.005**2 * torch.eye(3)).expand(4096, 3, 3)
+    estimate = noisy.linearised(means, covariances, generator=generator())
+    assert estimate.value.item() == pytest.approx(math.log(4096), abs=1e-9)
+    assert estimate.std_error < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("m", "spacing", "expected"),
+    [(4, 0.05, 0.40), (4, 0.15, 1.14), (4, 0.3, 1.38), (8, 0.1, 1.45), (8, 0.2, 1.97), (8, 0.25, 2.05)],
+)
+def test_equally_spaced_points(m, spacing, expected):
+    inputs = spacing * torch.arange(m, dtype=torch.float64)
+    chain = noisy.scalar_chain([1.0], [0.0], "linear", inputs, uniform(m), STD).value.item()
+    propagated = noisy.mutual_information(inputs[:, None], None, STD).value.item()
+    assert chain == pytest.approx(expected, abs=0.006)
+    assert chain == pytest.approx(brute_information(inputs.numpy(), uniform(m).numpy(), STD), abs=5e-7)
+    assert propagated == pytest.approx(chain, abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "probabilities", "expected"),
+    [
+        ([0.0, 1.0, 2.0], [0.5, 0.25, 0.25], 1.0397),
+        ([0.0, 1.0], [0.75, 0.25], 0.5623),
+        ([0.0, 0.25], [0.5, 0.5], 0.676),
+        (list(range(8)), [0.125] * 8, math.log(8)),
+    ],
+)
+def test_plateaus(inputs, probabilities, expected):
+    estimate = noisy.scalar_chain([1.0], [0.0], "linear", torch.tensor(inputs), probabilities, STD)
+    assert estimate.value.item() == pytest.approx(expected, abs=5e-4)
+
+
+def test_final_weights_of_the_second_network():
+    inputs = torch.arange(1.0, 9.0)
+    estimate = noisy.scalar_chain([-0.88], [4.3], "leaky_relu", inputs, uniform(8), STD)
+    assert estimate.value.item() == pytest.approx(1.763, abs=5e-4)
+
+
+def two_layer_reference(w, b, functions, inputs, probabilities, std):
+    """I(X; T_2) by nested adaptive integration of every conditional density."""
+    (f1, f2), (w1, w2), (b1, b2) = functions, w, b
+    s = f1(w1 * inputs + b1)
+    t1 = np.arange(s.min() - 9 * std, s.max() + 9 * std, std / 200)
+    s2 = f2(w2 * t1 + b2)
+    t2 = np.arange(s2.min() - 9 * std, s2.max() + 9 * std, std / 20)
+    given = stats.norm.pdf(t1, s[:, None], std) @ stats.norm.pdf(t2, s2[:, None], std) * std / 200
+    entropy = [integrate.simpson(-np.where(p > 0, p * np.log(np.maximum(p, 1e-300)), 0), x=t2) for p in given]
+    p = probabilities @ given
+    whole = integrate.simpson(-np.where(p > 0, p * np.log(np.maximum(p, 1e-300)), 0), x=t2)
+    return whole - probabilities @ np.array(entropy)
+
+
+@pytest.mark.parametrize(
+    ("names", "functions", "w", "b"),
+    [
+        (["tanh", "tanh"], (np.tanh, np.tanh), (1.5, -4.0), (0.3, 0.2)),
+        (["leaky_relu"] * 2, (lambda a: np.maximum(a, a / 10),) * 2, (-0.8, 2.0), (0.1, -0.3)),
+        (["leaky_relu", "tanh"], (lambda a: np.maximum(a, a / 10), np.tanh), (2.0, 6.0), (0.0, -1.0)),
+        (["sigmoid", "linear"], (lambda a: 1 / (1 + np.exp(-a)), lambda a: a), (5.0, 1.5), (0.0, 0.5)),
+    ],
+)
+def test_two_layers_against_brute_force(names, functions, w, b):
+    inputs = np.array([-1.0, -0.3, 0.0, 0.4, 1.0])
+    probabilities = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
+    estimate = noisy.scalar_chain(w, b, names, torch.tensor(inputs), torch.tensor(probabilities), STD)
+    first = brute_information(functions[0](w[0] * inputs + b[0]), probabilities, STD)
+    second = two_layer_reference(w, b, functions, inputs, probabilities, STD)
+    assert estimate.value[0].item() == pytest.approx(first, abs=1e-6)
+    assert estimate.value[1].item() == pytest.approx(second, abs=1e-6)
+    assert (estimate.bias_bound < 1e-6).all()
+
+
+@pytest.mark.parametrize("w", [0.5, 3.0, 20.0])
+def test_continuous_input_of_a_linear_neuron(w):
+    nodes, probabilities = noisy.continuous_inputs("normal", std=0.5, resolution=STD / 20)
+    estimate = noisy.scalar_chain([w, 1.0], [0.1, 0.0], "linear", nodes, probabilities, STD, continuous=True)
+    signal = (0.5 * w) ** 2
+    exact = [0.5 * math.log(1 + signal / STD**2), 0.5 * math.log(1 + signal / (2 * STD**2))]
+    assert estimate.value.tolist() == pytest.approx(exact, abs=1e-7)
