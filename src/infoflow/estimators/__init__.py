@@ -3,7 +3,7 @@
 Nats everywhere except matrix Renyi, which is in bits. `estimators` depends on nothing else in the package.
 """
 
-from infoflow.estimators import noisy
-from infoflow.estimators._common import Estimate
+from infoflow.estimators import binning, clustering, noisy
+from infoflow.estimators._common import Diagnostics, Estimate
 
-__all__ = ["Estimate", "noisy"]
+__all__ = ["Diagnostics", "Estimate", "binning", "clustering", "noisy"]

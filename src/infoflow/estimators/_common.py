@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,13 +21,18 @@ class Estimate(NamedTuple):
     bias_bound: Tensor
 
 
+def as_tensor(x, device=None) -> Tensor:
+    """Return `x` as a tensor; lists of Python floats keep their double precision."""
+    return torch.as_tensor(x if isinstance(x, Tensor) else np.asarray(x), device=device)
+
+
 def as_samples(x, name: str, *, minimum: int = 2) -> Tensor:
     """Return `x` as a finite float64 tensor (n, d); one-dimensional input is taken as d = 1.
 
     Raises:
         ValueError: If `x` is not (n, d) with n >= minimum and d >= 1, or holds NaN or infinity.
     """
-    x = torch.as_tensor(x)
+    x = as_tensor(x)
     if x.is_complex():
         raise ValueError(f"{name}: expected real numbers, got {x.dtype}")
     x = x.to(torch.float64)
@@ -50,7 +56,7 @@ def finite(x: Tensor, name: str) -> Tensor:
 
 def as_labels(labels, n: int, device, name: str = "labels") -> Tensor:
     """Return class numbers 0..C-1 (n,), int64, from any one-dimensional labels of length n."""
-    labels = torch.as_tensor(labels, device=device)
+    labels = as_tensor(labels, device)
     if labels.shape != (n,):
         raise ValueError(f"{name}: expected shape ({n},), one label a sample, got {tuple(labels.shape)}")
     if labels.is_floating_point():
@@ -91,3 +97,70 @@ def need_generator(generator: torch.Generator | None, where: str) -> torch.Gener
 def randn(shape, generator: torch.Generator, device) -> Tensor:
     """Standard normal float64 draws, made where the generator lives, moved to `device`."""
     return torch.randn(shape, generator=generator, dtype=torch.float64, device=generator.device).to(device)
+
+
+class Diagnostics(NamedTuple):
+    """What a reader must know beside a value; NaN where it means nothing.
+
+    Attributes:
+        ceiling: The largest value that the estimator can return on these data, in the unit of the value.
+        saturation: value / ceiling; near 1 the number tells of n and the width, not of the network.
+        ties: Samples whose row occurs more than once (k-NN: more than k times, so that the distance is 0).
+        relative_width: Kernel or bin width against the scale of the data: the median distance for kernels,
+            the root mean square spread of a unit for bins.
+    """
+
+    ceiling: float
+    saturation: float
+    ties: int
+    relative_width: float
+
+
+def diagnose(value, ceiling: float, ties: int, relative_width: float) -> Diagnostics:
+    """Return the diagnostics of `value` with saturation = value / ceiling."""
+    return Diagnostics(
+        float(ceiling), float(value) / ceiling if ceiling else float("nan"), ties, relative_width
+    )
+
+
+def ratio(width: float, scale: float) -> float:
+    """Return width / scale, infinite for data without spread."""
+    return width / scale if scale > 0 else float("inf")
+
+
+def row_groups(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the group number (n,) of every row of (n, d) float64, and the sizes of the groups of equal rows.
+
+    Rows are hashed to 64 bits and the hashes sorted; groups are then compared with their first row, so that a
+    collision costs time but never a wrong count. -0.0 equals 0.0.
+    """
+    keys = torch.cat([_hashes(part) for part in rows.split(max(1, 2**16 // rows.shape[1]))])
+    _, group, sizes = torch.unique(keys, return_inverse=True, return_counts=True)
+    place = torch.arange(len(rows), device=rows.device)
+    first = torch.empty_like(sizes).scatter_(0, group, place)  # any member, if it is written by several
+    shared = place[sizes[group] > 1]
+    if not torch.equal(rows[shared], rows[first[group[shared]]]):
+        _, group, sizes = torch.unique(rows + 0.0, dim=0, return_inverse=True, return_counts=True)
+    return group, sizes
+
+
+def _hashes(rows: Tensor) -> Tensor:
+    """Return sum_k m_k bits_k modulo 2^64 with fixed random m_k; equal rows have equal hashes."""
+    bits = (rows + 0.0).view(torch.int64)  # adding 0.0 turns -0.0 into 0.0
+    bits = bits ^ (bits >> 32)  # whole numbers have their information in the upper half alone
+    fixed = torch.Generator().manual_seed(0)
+    factors = torch.randint(-(2**62), 2**62, (rows.shape[1],), generator=fixed) * 2 + 1
+    return (bits * factors.to(rows.device)).sum(1)
+
+
+def count_ties(rows: Tensor, more_than: int = 1) -> int:
+    """Return how many rows occur more than `more_than` times."""
+    sizes = row_groups(rows.detach())[1]
+    return int(sizes[sizes > more_than].sum())
+
+
+def plug_in_entropy(sizes: Tensor) -> Tensor:
+    """Return -sum p ln p in nats for the counts of each symbol."""
+    sizes = sizes.to(torch.float64)
+    n = sizes.sum()
+    return n.log() - torch.xlogy(sizes, sizes).sum() / n

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infoflow.estimators._common import Estimate, choice, finite, positive
+from infoflow.estimators._common import Estimate, as_tensor, choice, finite, positive
 
 ORDER = 8  # nodes a panel
 PANEL = 2.0  # width of a panel, in standard deviations of the noise
@@ -104,7 +104,7 @@ def scalar_chain(
         [finer.select(i).information(finer.select(i).plan(PANEL * FINER))[0] for i in _each(few)]
     )
     bound = (change - value[few]).abs().amax(0).expand_as(value)
-    shape = torch.as_tensor(weights).shape
+    shape = as_tensor(weights).shape
     return Estimate(value.view(shape), torch.zeros_like(value).view(shape), bound.reshape(shape))
 
 
@@ -128,7 +128,7 @@ def scalar_chain_density(weights, biases, activations, inputs, probabilities, st
     """
     chain = _Chain.checked(weights, biases, activations, inputs, probabilities, std, False)
     sets, depth = chain.weights.shape
-    grid = finite(torch.as_tensor(grid, dtype=torch.float64, device=chain.weights.device), "grid")
+    grid = finite(as_tensor(grid, chain.weights.device).to(torch.float64), "grid")
     if grid.ndim not in (1, 2) or (grid.ndim == 2 and len(grid) != depth):
         raise ValueError(f"grid: expected shape (G,) or ({depth}, G), got {tuple(grid.shape)}")
     grid = grid.expand(depth, -1)
@@ -140,7 +140,7 @@ def scalar_chain_density(weights, biases, activations, inputs, probabilities, st
             density[block, i] = _mix(
                 layer.masses[:, None], layer.points, grid[i].expand(len(block), -1), std
             )[:, 0]
-    return density.view(*torch.as_tensor(weights).shape, grid.shape[1])
+    return density.view(*as_tensor(weights).shape, grid.shape[1])
 
 
 def continuous_inputs(
@@ -207,8 +207,8 @@ class _Chain(NamedTuple):
 
     @classmethod
     def checked(cls, weights, biases, activations, inputs, probabilities, std, continuous) -> "_Chain":
-        weights = finite(torch.as_tensor(weights).detach().to(torch.float64), "weights")
-        biases = finite(torch.as_tensor(biases, device=weights.device).detach().to(torch.float64), "biases")
+        weights = finite(as_tensor(weights).detach().to(torch.float64), "weights")
+        biases = finite(as_tensor(biases, weights.device).detach().to(torch.float64), "biases")
         if weights.ndim < 1 or weights.numel() == 0 or biases.shape != weights.shape:
             shapes = f"{tuple(weights.shape)} and {tuple(biases.shape)}"
             raise ValueError(f"weights and biases: expected equal shapes (..., L), got {shapes}")
@@ -312,8 +312,8 @@ class _Chain(NamedTuple):
 
 
 def _as_distribution(inputs, probabilities, device) -> tuple[Tensor, Tensor]:
-    inputs = finite(torch.as_tensor(inputs, device=device).to(torch.float64), "inputs")
-    probabilities = finite(torch.as_tensor(probabilities, device=device).to(torch.float64), "probabilities")
+    inputs = finite(as_tensor(inputs, device).to(torch.float64), "inputs")
+    probabilities = finite(as_tensor(probabilities, device).to(torch.float64), "probabilities")
     if inputs.ndim != 1 or len(inputs) < 1 or probabilities.shape != inputs.shape:
         shapes = f"{tuple(inputs.shape)} and {tuple(probabilities.shape)}"
         raise ValueError(f"inputs and probabilities: expected shapes (m,) and (m,), got {shapes}")

@@ -17,6 +17,7 @@ from infoflow.estimators import _mixtures
 from infoflow.estimators._common import (
     Estimate,
     as_samples,
+    as_tensor,
     choice,
     counting,
     finite,
@@ -179,7 +180,7 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
 
 
 def _as_conditional(centres, d: int, device) -> Tensor:
-    centres = torch.as_tensor(centres, device=device).detach().to(torch.float64)
+    centres = as_tensor(centres, device).detach().to(torch.float64)
     if centres.ndim != 3 or centres.shape[2] != d or 0 in centres.shape:
         raise ValueError(f"conditional_centres: expected shape (m, R, {d}), got {tuple(centres.shape)}")
     return finite(centres, "conditional_centres")
@@ -187,7 +188,7 @@ def _as_conditional(centres, d: int, device) -> Tensor:
 
 def _as_covariances(covariances, means: Tensor) -> Tensor:
     n, d = means.shape
-    covariances = torch.as_tensor(covariances, device=means.device).detach().to(torch.float64)
+    covariances = as_tensor(covariances, means.device).detach().to(torch.float64)
     if covariances.shape != (n, d, d):
         raise ValueError(f"covariances: expected shape ({n}, {d}, {d}), got {tuple(covariances.shape)}")
     return finite(covariances, "covariances")
