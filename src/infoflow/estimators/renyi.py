@@ -1,0 +1,374 @@
+"""Matrix-based Renyi entropy and information, in bits.
+
+S_alpha(A) = log2(sum_i lambda_i^alpha) / (1 - alpha) with A = K / tr K and K the Gaussian Gram matrix of
+the samples; the joint entropy is that of the Hadamard product of the Grams. A product of Gaussian Grams is
+the Gram of the concatenated, scaled data, and labels (the delta kernel) make it block diagonal, so that
+many variables cost as much as one. No value exceeds log2 n, and near it the kernel width, not the data,
+sets the number. Joint >= each marginal always; joint <= sum fails for every alpha but 0 and 1, so that
+informations may be slightly negative and are never clipped.
+
+Source: Sanchez Giraldo, Rao & Principe, Measures of entropy from data using infinitely divisible kernels,
+IEEE Trans. Inf. Theory 61, 2015 (arXiv 1211.2459); Yu, Jenssen & Principe, arXiv 1804.06537 (many variables).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from infoflow.estimators import _pairs
+from infoflow.estimators._common import (
+    Diagnostics,
+    as_labels,
+    as_tensor,
+    choice,
+    count_ties,
+    counting,
+    diagnose,
+    finite,
+    need_generator,
+    plug_in_entropy,
+    positive,
+    randn,
+    ratio,
+)
+
+APPROXIMATIONS = ("exact", "nystrom", "random_features")
+DIRECT = "donot_use_mm_for_euclid_dist"
+NEAR_ONE = 0.2  # |alpha - 1| below which the sum of powers is taken as a difference from 1
+
+
+def gram(x, sigma: float) -> Tensor:
+    """Gaussian Gram matrix K_ij = exp(-|x_i - x_j|^2 / (2 sigma^2)).
+
+    Args:
+        x: (n, ...); everything but the first dimension is flattened.
+        sigma: Kernel width, > 0.
+
+    Returns:
+        (n, n), float64, with a diagonal of exactly 1; differentiable.
+
+    Raises:
+        ValueError: On bad x or sigma <= 0.
+    """
+    return _gram(_as_data(x, "x") / positive(sigma, "sigma"))
+
+
+def gram_entropy(K, alpha: float) -> Tensor:
+    """Renyi entropy S_alpha of a Gram matrix, scaled to trace 1, in bits.
+
+    alpha = 0: log2 of the rank; 1: -sum lambda log2 lambda; 2: -log2 |A|_F^2, without eigenvalues; infinity:
+    -log2 of the largest eigenvalue. Eigenvalues below n eps lambda_max count as zero.
+
+    Args:
+        K: (n, n), symmetric and positive semidefinite, trace > 0.
+        alpha: Order, >= 0, may be infinite.
+
+    Returns:
+        0-d, bits, in [0, log2 n]; differentiable (only eigenvalues are used, so repeated ones do no harm).
+
+    Raises:
+        ValueError: On a K that is not square, finite and of positive trace, or alpha < 0.
+    """
+    K = finite(as_tensor(K).to(torch.float64), "K")
+    if K.ndim != 2 or K.shape[0] != K.shape[1] or K.shape[0] < 1 or not K.trace() > 0:
+        raise ValueError(f"K: expected a square matrix of positive trace, got shape {tuple(K.shape)}")
+    alpha = _order(alpha)
+    if alpha == 2:
+        return 2 * K.trace().log2() - K.square().sum().log2()
+    return _spectrum_entropy(_eigenvalues(K) / K.trace(), alpha)
+
+
+def entropy(
+    x,
+    alpha: float,
+    sigma: float | None,
+    *,
+    approximation: str = "exact",
+    rank: int = 500,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Matrix-based Renyi entropy S_alpha of one variable, in bits.
+
+    Args:
+        x: (n, ...), or labels: one-dimensional integers with sigma None, which take the delta kernel.
+        alpha: Order, >= 0, may be infinite; alpha = 2 holds no n x n matrix and computes no eigenvalues.
+        sigma: Kernel width, > 0; None for labels.
+        approximation: "exact"; "nystrom" (`rank` landmarks) or "random_features" (`rank` cosine-sine pairs)
+            for large n. Their error is not bounded: compare with "exact" on a part of the samples.
+        rank: Of the approximation.
+        generator: Source of landmarks or features; needed by both.
+
+    Returns:
+        0-d, bits, in [0, log2 n]; differentiable.
+
+    Raises:
+        ValueError: On bad x, alpha, sigma or approximation.
+    """
+    return joint_entropy([x], alpha, [sigma], approximation=approximation, rank=rank, generator=generator)
+
+
+def joint_entropy(
+    xs,
+    alpha: float,
+    sigmas,
+    *,
+    approximation: str = "exact",
+    rank: int = 500,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Joint Renyi entropy S_alpha of several variables, in bits: that of the Hadamard product of their Grams.
+
+    Args:
+        xs: List of variables as in `entropy`, all with n samples.
+        alpha: Order.
+        sigmas: Width of each variable, None for labels; one number serves all.
+        approximation: As in `entropy`.
+        rank: As in `entropy`.
+        generator: As in `entropy`.
+
+    Returns:
+        0-d, bits, in [max of the marginals, log2 n]; differentiable.
+
+    Raises:
+        ValueError: As `entropy`; also on lists or sample numbers that do not match.
+    """
+    alpha = _order(alpha)
+    choice(approximation, "approximation", APPROXIMATIONS)
+    z, labels = _combine(xs, sigmas)
+    if z is None:
+        return _frequency_entropy(labels, alpha)
+    n = len(z)
+    if alpha == 2 and approximation == "exact":
+        return 2 * math.log2(n) - _sum_of_squares(z, labels).log2()
+    if approximation == "exact":
+        blocks = [_gram(part) for part in _split(z, labels)]
+    else:
+        rank = counting(rank, "rank")
+        features = _features(z, approximation, rank, need_generator(generator, approximation))
+        blocks = [part.T @ part for part in _split(features, labels)]
+    spectrum = torch.cat([_eigenvalues(block) for block in blocks])
+    return _spectrum_entropy(spectrum / spectrum.sum(), alpha)
+
+
+def mutual_information(
+    x,
+    ts,
+    alpha: float,
+    sigmas,
+    *,
+    approximation: str = "exact",
+    rank: int = 500,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Information I_alpha(X; T) = S(X) + S(T_1, ..., T_C) - S(X, T_1, ..., T_C), in bits.
+
+    Args:
+        x: A variable as in `entropy`.
+        ts: A variable, or a list of them (the maps of a layer).
+        alpha: Order.
+        sigmas: Widths: first x's, then those of ts in order; None for labels; one number serves all.
+        approximation: As in `entropy`.
+        rank: As in `entropy`.
+        generator: As in `entropy`.
+
+    Returns:
+        0-d, bits, differentiable; at most min(S(X), S(T)) <= log2 n. Not clipped at 0.
+
+    Raises:
+        ValueError: As `joint_entropy`.
+    """
+    ts = list(ts) if isinstance(ts, list | tuple) else [ts]
+    sigmas = _as_widths(sigmas, 1 + len(ts))
+    options = {"approximation": approximation, "rank": rank, "generator": generator}
+    alone = joint_entropy([x], alpha, sigmas[:1], **options)
+    layer = joint_entropy(ts, alpha, sigmas[1:], **options)
+    return alone + layer - joint_entropy([x, *ts], alpha, sigmas, **options)
+
+
+def power_width(n: int, d: int, factor: float, *, dimensions: bool = False) -> float:
+    """Width sigma = factor n^(-1 / (4 + d)), with `dimensions` times sqrt(d).
+
+    Yu et al. take the first with factor 5 (inputs) and 0.1 (labels); Tapia & Estevez (2020) the second.
+    """
+    width = positive(factor, "factor") * counting(n, "n") ** (-1 / (4 + counting(d, "d")))
+    return width * math.sqrt(d) if dimensions else width
+
+
+def median_width(x, factor: float = 1.0) -> float:
+    """Width sigma = factor times the median distance between samples (over at most 1000 of them)."""
+    width = positive(factor, "factor") * _pairs.median_distance(_as_data(x, "x"))
+    return positive(width, "median distance of x")
+
+
+def alignment_width(x, labels, candidates=None) -> float:
+    """Width whose Gram matrix is best aligned with that of the labels, <K, L> / (|K| |L|).
+
+    Source: Cristianini et al., On kernel-target alignment, 2001; for this use Wickstrom et al., arXiv
+        1909.11396.
+
+    Args:
+        x: (n, ...).
+        labels: (n,).
+        candidates: Widths to choose from; by default 25 between 0.1 and 10 median distances, evenly in
+            logarithm.
+
+    Returns:
+        The best candidate; the narrowest of equally good ones.
+
+    Raises:
+        ValueError: On bad x, labels or candidates.
+    """
+    x = _as_data(x, "x").detach()
+    labels = as_labels(labels, len(x), x.device)
+    if candidates is None:
+        candidates = (median_width(x) * torch.logspace(-1, 1, 25, dtype=torch.float64)).tolist()
+    candidates = sorted(positive(width, "candidates") for width in candidates)
+    sizes = labels.bincount()
+    rates = [0.5 / width**2 for width in candidates]
+    order = labels.argsort(stable=True)
+    whole, same = _pairs.kernel_sums(x[order], rates, (1, 2), sizes.cumsum(0).tolist())
+    alignment = same[:, 0].sum(1) / whole[:, 1].sum(1).sqrt()  # |L| is the same for all
+    return candidates[int(alignment.argmax())]
+
+
+def diagnostics(value, x, sigma: float | None, *, ceiling: float | None = None) -> Diagnostics:
+    """What to know beside an entropy or information of `x`.
+
+    Args:
+        value: The value, in bits.
+        x: The variable (of an information: the layer) as in `entropy`.
+        sigma: Its width; None for labels.
+        ceiling: In bits; by default log2 n. An information cannot exceed S(X) either.
+
+    Returns:
+        Diagnostics; relative width = sigma / median distance (NaN for labels).
+    """
+    if sigma is None:
+        x = as_labels(x, len(x), None)[:, None].to(torch.float64)
+        return diagnose(value, ceiling or math.log2(len(x)), count_ties(x), float("nan"))
+    x = _as_data(x, "x")
+    width = ratio(positive(sigma, "sigma"), _pairs.median_distance(x))
+    return diagnose(value, ceiling or math.log2(len(x)), count_ties(x), width)
+
+
+def _order(alpha: float) -> float:
+    alpha = float(alpha)
+    if not alpha >= 0:
+        raise ValueError(f"alpha: expected a number >= 0, got {alpha}")
+    return alpha
+
+
+def _as_data(x, name: str) -> Tensor:
+    x = as_tensor(x)
+    if x.ndim < 1 or len(x) < 2 or x.numel() == 0:
+        raise ValueError(f"{name}: expected shape (n, ...) with n >= 2, got {tuple(x.shape)}")
+    return finite(x.to(torch.float64).reshape(len(x), -1), name)
+
+
+def _as_widths(sigmas, count: int) -> list:
+    widths = [sigmas] * count if sigmas is None or isinstance(sigmas, int | float) else list(sigmas)
+    if len(widths) != count:
+        raise ValueError(f"sigmas: expected {count}, one a variable, got {len(widths)}")
+    return widths
+
+
+def _combine(xs, sigmas) -> tuple[Tensor | None, Tensor | None]:
+    """Return the concatenated, scaled variables (n, d) and the joint labels (n,), either perhaps None."""
+    xs = list(xs) if isinstance(xs, list | tuple) else [xs]
+    if not xs:
+        raise ValueError("xs: expected at least one variable")
+    data, labels = [], []
+    for i, (x, sigma) in enumerate(zip(xs, _as_widths(sigmas, len(xs)), strict=True)):
+        if sigma is None:
+            x = as_tensor(x)
+            if x.ndim != 1 or x.is_floating_point() or len(x) < 2:
+                raise ValueError(
+                    f"xs[{i}]: without a sigma expected integer labels (n,), got {tuple(x.shape)}"
+                )
+            labels.append(as_labels(x, len(x), x.device))
+        else:
+            data.append(_as_data(x, f"xs[{i}]") / positive(sigma, f"sigmas[{i}]"))
+    if len({len(v) for v in data + labels}) != 1:
+        raise ValueError(f"xs: expected equal numbers of samples, got {[len(v) for v in data + labels]}")
+    joint = torch.unique(torch.stack(labels, 1), dim=0, return_inverse=True)[1] if labels else None
+    return (torch.cat(data, 1) if data else None), joint
+
+
+def _split(z: Tensor, labels: Tensor | None) -> list[Tensor]:
+    """Return the samples of each class."""
+    return [z] if labels is None else [z[labels == c] for c in range(int(labels.max()) + 1)]
+
+
+def _gram(z: Tensor) -> Tensor:
+    """Return exp(-|z_i - z_j|^2 / 2) in one matrix; distances below rounding, also to oneself, are 0."""
+    z = z - z.detach().mean(0)
+    norms = z.square().sum(1, keepdim=True)
+    rounding = 8 * torch.finfo(z.dtype).eps * norms.detach().max()
+    if rounding > 1e-7:  # |a|^2 + |b|^2 - 2 a.b would cost digits
+        exponents, rounding = torch.cdist(z, z, compute_mode=DIRECT).square().mul(-0.5), 0.0
+    else:
+        exponents = torch.mm(z, z.T).sub_(0.5 * norms).sub_(0.5 * norms.T)
+    exponents = exponents.masked_fill_(exponents.detach() >= -rounding, 0.0)
+    return exponents.clamp_(min=_pairs.LOWEST).exp_()
+
+
+def _eigenvalues(K: Tensor) -> Tensor:
+    """Return eigenvalues, with those of rounding set to zero."""
+    values = torch.linalg.eigvalsh(K)
+    floor = len(K) * torch.finfo(K.dtype).eps * values.detach().max()
+    return torch.where(values > floor, values, 0.0)
+
+
+def _spectrum_entropy(values: Tensor, alpha: float) -> Tensor:
+    """Return S_alpha in bits of eigenvalues that sum to 1."""
+    values = values[values > 0]
+    if alpha == 0:
+        return torch.tensor(math.log2(len(values)), dtype=values.dtype, device=values.device)
+    if alpha == math.inf:
+        return -values.max().log2()
+    if alpha == 1:
+        return -(values * values.log2()).sum()
+    if abs(alpha - 1) < NEAR_ONE:  # the sum of powers is 1 + small
+        small = (values * torch.expm1((alpha - 1) * values.log())).sum() + (values.sum() - 1)
+        return small.log1p() / (math.log(2) * (1 - alpha))
+    top = values.detach().max()
+    return ((values / top).pow(alpha).sum().log2() + alpha * top.log2()) / (1 - alpha)
+
+
+def _frequency_entropy(labels: Tensor, alpha: float) -> Tensor:
+    return _spectrum_entropy(labels.bincount().to(torch.float64) / len(labels), alpha)
+
+
+def _sum_of_squares(z: Tensor, labels: Tensor | None) -> Tensor:
+    """Return sum_ij K_ij^2 over pairs of one class, K_ij^2 = exp(-|z_i - z_j|^2), in blocks."""
+    return torch.stack([_pairs.kernel_sums(part, [1.0])[0].sum() for part in _split(z, labels)]).sum()
+
+
+def _features(z: Tensor, approximation: str, rank: int, generator: torch.Generator) -> Tensor:
+    """Return F (n, m) with F F^T close to the Gram matrix."""
+    return (_nystrom if approximation == "nystrom" else _random_features)(z, rank, generator)
+
+
+def _nystrom(z: Tensor, rank: int, generator: torch.Generator) -> Tensor:
+    """F = K_nm K_mm^(-1/2) with m landmarks among the samples (Williams & Seeger 2001)."""
+    chosen = torch.randperm(len(z), generator=generator, device=generator.device)[:rank].to(z.device)
+    middle = z.detach().mean(0)
+    landmarks, z = z[chosen] - middle, z - middle
+    squares = z.square().sum(1, keepdim=True) - 2 * z @ landmarks.T + landmarks.square().sum(1)
+    cross = (-0.5 * squares).clamp(_pairs.LOWEST, 0.0).exp()
+    values, vectors = torch.linalg.eigh(_gram(landmarks))
+    kept = values > len(values) * torch.finfo(z.dtype).eps * values.max()
+    return cross @ (vectors[:, kept] * values[kept].rsqrt())
+
+
+def _random_features(z: Tensor, rank: int, generator: torch.Generator) -> Tensor:
+    """F = [cos(z w), sin(z w)] / sqrt(rank) with w ~ N(0, I) (Rahimi & Recht 2007)."""
+    angles = z @ randn((z.shape[1], rank), generator, z.device)
+    return torch.cat([angles.cos(), angles.sin()], 1) / math.sqrt(rank)
+
+
+def label_entropy(labels) -> Tensor:
+    """Shannon entropy H(Y) of labels (n,) in bits: the ceiling of an information with them for alpha = 1."""
+    labels = as_tensor(labels)
+    return plug_in_entropy(as_labels(labels, len(labels), labels.device).bincount()) / math.log(2)

@@ -1,0 +1,178 @@
+"""Nearest neighbours against sorting all distances, and estimates against known values."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import digamma
+
+from infoflow.estimators import knn
+
+
+def normal(n, d, seed=0, scale=1.0):
+    return scale * torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def distances(x, metric):
+    gaps = (x[:, None] - x).abs()
+    found = gaps.square().sum(2).sqrt() if metric == "euclidean" else gaps.amax(2)
+    return found.fill_diagonal_(math.inf)
+
+
+def reference_entropy(x, k, metric, offset=0.0):
+    n, d = x.shape
+    radii = distances(x, metric).sort(1).values[:, k - 1].numpy() + offset
+    ball = d * math.log(2) if metric == "chebyshev" else d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1)
+    return d * np.log(radii).mean() + ball + digamma(n) - digamma(k)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "chebyshev"])
+@pytest.mark.parametrize(("n", "d", "k"), [(10, 1, 1), (300, 3, 2), (1500, 10, 3), (600, 40, 5), (20, 2, 19)])
+def test_entropy_is_the_definition(n, d, k, metric):
+    x = normal(n, d)
+    expected = reference_entropy(x, k, metric)
+    assert knn.entropy(x, k, metric).item() == pytest.approx(expected, abs=1e-9)
+    assert knn.entropy(x, k, metric, index="kdtree").item() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("offset", [1000.0, 1e6])
+def test_tight_clusters_far_apart_keep_their_neighbours(offset):
+    x = 1e-4 * normal(1500, 5) + offset * (torch.arange(1500) % 3)[:, None]
+    assert knn.entropy(x, 3).item() == pytest.approx(reference_entropy(x, 3, "euclidean"), abs=1e-6)
+
+
+@pytest.mark.parametrize(("d", "true", "known"), [(1, 1.419, 1.36), (3, 4.257, 4.29), (10, 14.19, 14.26)])
+def test_entropy_of_normals(d, true, known):
+    value = np.mean([knn.entropy(normal(1000, d, seed), 2).item() for seed in range(5)])
+    assert value == pytest.approx(true, abs=0.12)
+    assert value == pytest.approx(known, abs=0.15)
+
+
+def test_ties_give_minus_infinity_and_are_counted():
+    x = torch.relu(normal(200, 2) - 1)
+    value = knn.entropy(x, 3)
+    assert value == -math.inf
+    assert knn.diagnostics(value, x, 3).ties == int((x == 0).all(1).sum())
+    assert knn.entropy(x, 3, offset=1e-16).item() == pytest.approx(
+        reference_entropy(x, 3, "euclidean", 1e-16), abs=1e-9
+    )
+
+
+def test_high_dimensions_do_not_overflow():
+    assert math.isfinite(knn.entropy(normal(100, 4096), 3))
+
+
+def test_scale_place_and_order():
+    x = normal(500, 4)
+    value = knn.entropy(x, 3).item()
+    assert knn.entropy(1e-3 * x.flip(0) + 5, 3).item() == pytest.approx(value + 4 * math.log(1e-3), abs=1e-9)
+    y = x[:, :2] + normal(500, 2, 1)
+    information = knn.mutual_information(x, y, 3).item()
+    assert knn.mutual_information(1024 * x, 1024 * y, 3).item() == pytest.approx(information, abs=1e-9)
+    assert knn.mutual_information(y.flip(0), x.flip(0), 3).item() == pytest.approx(information, abs=1e-9)
+
+
+def reference_information(x, y, k, algorithm):
+    n = len(x)
+    in_x, in_y = (distances(v, "chebyshev") for v in (x, y))
+    joint = torch.maximum(in_x, in_y)
+    terms = []
+    for i in range(n):
+        near = joint[i].argsort()[:k]
+        if algorithm == 1:
+            radius = joint[i, near[-1]]
+            counts = [(m[i] < radius).sum().item() + 1 for m in (in_x, in_y)]
+        else:
+            counts = [(m[i] <= m[i, near].max()).sum().item() for m in (in_x, in_y)]
+        terms.append(sum(digamma(c) for c in counts))
+    return digamma(k) - (1 / k if algorithm == 2 else 0) + digamma(n) - np.mean(terms)
+
+
+@pytest.mark.parametrize("algorithm", [1, 2])
+@pytest.mark.parametrize(("d", "k"), [(1, 1), (2, 3), (6, 4)])
+def test_information_is_the_definition(d, k, algorithm):
+    x = normal(400, d)
+    y = x + normal(400, d, 1)
+    expected = reference_information(x, y, k, algorithm)
+    assert knn.mutual_information(x, y, k, algorithm=algorithm).item() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("algorithm", [1, 2])
+@pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
+def test_information_of_correlated_normals(rho, algorithm):
+    x = normal(2000, 1)
+    y = rho * x + math.sqrt(1 - rho**2) * normal(2000, 1, 1)
+    true = -0.5 * math.log(1 - rho**2)
+    assert knn.mutual_information(x, y, 3, algorithm=algorithm).item() == pytest.approx(true, abs=0.07)
+
+
+def ross_reference(x, labels, k):
+    gaps = distances(x, "chebyshev")
+    sizes = torch.bincount(labels)
+    terms = []
+    for i in range(len(x)):
+        same = labels == labels[i]
+        near = min(k, int(sizes[labels[i]]) - 1)
+        radius = gaps[i][same].sort().values[near - 1]
+        own, every = (gaps[i][same] <= radius).sum().item(), (gaps[i] <= radius).sum().item()
+        terms.append(digamma(own) - digamma(int(sizes[labels[i]])) - digamma(every))
+    return digamma(len(x)) + np.mean(terms)
+
+
+@pytest.mark.parametrize(("d", "k", "classes"), [(1, 3, 2), (4, 3, 5), (2, 5, 50)])
+def test_label_information_is_the_definition(d, k, classes):
+    labels = torch.arange(300) % classes
+    x = normal(300, d) + labels[:, None]
+    assert knn.label_information(x, labels, k).item() == pytest.approx(ross_reference(x, labels, k), abs=1e-9)
+
+
+def test_label_information_of_separated_and_unrelated_classes():
+    labels = torch.arange(1000) % 4
+    separated = knn.label_information(normal(1000, 3) + 100 * labels[:, None], labels, 3)
+    assert separated.item() == pytest.approx(math.log(4), abs=0.01)
+    ceiling = knn.diagnostics(separated, normal(1000, 3), 3, labels=labels).ceiling
+    assert separated.item() == pytest.approx(ceiling, abs=1e-9)
+    assert knn.label_information(normal(1000, 3), labels, 3).item() == pytest.approx(0, abs=0.06)
+
+
+def test_labels_that_occur_once_are_left_out():
+    x = normal(101, 2)
+    labels = torch.cat([torch.arange(100) % 2, torch.tensor([7])])
+    assert knn.label_information(x, labels, 3) == knn.label_information(x[:100], labels[:100], 3)
+
+
+@given(st.integers(0, 1000), st.integers(1, 4))
+@settings(max_examples=20, deadline=None)
+def test_order_of_samples_does_not_matter(seed, k):
+    x, y = normal(60, 2, seed), normal(60, 3, seed + 1)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(seed))
+    assert knn.entropy(x[order], k).item() == pytest.approx(knn.entropy(x, k).item(), abs=1e-9)
+    moved = knn.mutual_information(x[order], y[order], k).item()
+    assert moved == pytest.approx(knn.mutual_information(x, y, k).item(), abs=1e-9)
+
+
+def test_float32_loses_nothing():
+    x = (normal(500, 6) + 1000).float()
+    assert knn.entropy(x, 3).item() == pytest.approx(reference_entropy(x.double(), 3, "euclidean"), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: knn.entropy(x, 0), "k: expected"),
+        (lambda x: knn.entropy(x, 10), "k: expected"),
+        (lambda x: knn.entropy(x, 3, "manhattan"), "metric"),
+        (lambda x: knn.entropy(x, 3, offset=-1), "offset"),
+        (lambda x: knn.entropy(x, 3, index="faiss"), "index"),
+        (lambda x: knn.mutual_information(x, x[:5], 3), "equal numbers"),
+        (lambda x: knn.mutual_information(x, x, 3, algorithm=3), "algorithm"),
+        (lambda x: knn.label_information(x, list(range(10)), 3), "twice"),
+        (lambda x: knn.label_information(x, [0, 1], 3), "labels"),
+    ],
+)
+def test_bad_input_is_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call(normal(10, 2))
