@@ -1,5 +1,8 @@
 """What every estimator shares: the result type and the checks of its inputs."""
 
+import functools
+import inspect
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -164,3 +167,34 @@ def plug_in_entropy(sizes: Tensor) -> Tensor:
     sizes = sizes.to(torch.float64)
     n = sizes.sum()
     return n.log() - torch.xlogy(sizes, sizes).sum() / n
+
+
+_PER_NAT = {"nats": 1.0, "bits": 1 / math.log(2)}
+
+
+def reported_in(native: str):
+    """Give an estimator the keyword `unit` ("nats" or "bits"), whose default is its `native` unit."""
+
+    def decorate(estimator):
+        @functools.wraps(estimator)
+        def converted(*arguments, unit: str = native, **options):
+            factor = _PER_NAT[choice(unit, "unit", tuple(_PER_NAT))] / _PER_NAT[native]
+            result = estimator(*arguments, **options)
+            return result if unit == native else _scaled(result, factor)
+
+        signature = inspect.signature(estimator)
+        keyword = inspect.Parameter("unit", inspect.Parameter.KEYWORD_ONLY, default=native, annotation=str)
+        parameters = [*signature.parameters.values(), keyword]
+        converted.__signature__ = signature.replace(parameters=parameters)
+        return converted
+
+    return decorate
+
+
+def _scaled(result, factor: float):
+    """Return a tensor, an estimate or a dictionary of tensors times `factor`."""
+    if isinstance(result, Estimate):
+        return Estimate(*(part * factor for part in result))
+    if isinstance(result, dict):
+        return {key: value * factor for key, value in result.items()}
+    return result * factor

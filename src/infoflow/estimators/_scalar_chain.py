@@ -15,16 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infoflow.estimators._common import Estimate, as_tensor, choice, finite, positive
+from infoflow.estimators._common import Estimate, as_tensor, choice, finite, positive, reported_in
 
-ORDER = 8  # nodes a panel
-PANEL = 2.0  # width of a panel, in standard deviations of the noise
+ORDER = 10  # nodes a panel
+PANEL = 2.5  # width of a panel, in standard deviations of the noise
 REACH = 7.5  # of the grid beyond the noiseless values; leaves out a mass of 6e-14
-BLOCK = 2**19  # elements of the largest matrix at a time
+BLOCK = 2**20  # elements of the largest matrix at a time
+TAIL = 6.5  # of normal inputs, in their standard deviations; leaves out a mass of 8e-11
 CHECKED = 3  # parameter sets that are integrated again with finer panels
 FINER = 0.6
-RUN = 128  # points of a kernel at a time
-CUT = 9.0  # standard deviations beyond which a kernel is left out, exp(-40.5)
+RUN = 128  # values s at a time, where there are more than SMALL
+SMALL = 128
 
 
 class Activation(NamedTuple):
@@ -52,24 +53,23 @@ class Panels(NamedTuple):
     count: Tensor
 
 
-class Layer(NamedTuple):
-    """A layer of a block of B sets: p(t) = sum_k masses_k N(t; points_k, std^2) on a grid of G nodes."""
+class Densities(NamedTuple):
+    """Densities of a block of B sets, layer by layer: p(t_i) = sum_k masses_k N(t_i; points_k, std^2)."""
 
-    points: Tensor  # (B, K)
-    masses: Tensor  # (B, K)
-    weights: Tensor  # (B, G), of the quadrature
-    given: Tensor  # (B, M, G), p(t | s)
-    marginal: Tensor  # (B, G), p(t)
-    sources: Tensor  # (B, M), probabilities of the M values s
+    points: list[Tensor]  # (B, K_i)
+    masses: list[Tensor]  # (B, K_i)
+    entropy: Tensor  # (B, L), h(T_i)
+    conditional: Tensor  # (B, L), sum_x p(x) h(T_i | x)
 
 
+@reported_in("nats")
 def scalar_chain(
     weights, biases, activations, inputs, probabilities, std: float, *, continuous=False
 ) -> Estimate:
     """Information I(X; T_l) for every layer l of chains of scalar noisy neurons, in nats, by quadrature.
 
     T_0 = X, T_l = f_l(w_l T_{l-1} + b_l) + Z_l with Z_l ~ N(0, std^2): the model of Kong (2019) after
-    Goldfeld et al. (2019). I(X; T_l) = h(T_l) - sum_x p(x) h(T_l | x), both integrated to about 1e-7.
+    Goldfeld et al. (2019). I(X; T_l) = h(T_l) - sum_x p(x) h(T_l | x), both integrated to better than 1e-6.
 
     Args:
         weights: (..., L), one weight a layer; leading dimensions are parameter sets, worked off in blocks.
@@ -135,11 +135,10 @@ def scalar_chain_density(weights, biases, activations, inputs, probabilities, st
     plan = chain.plan(PANEL)
     density = grid.new_empty(sets, depth, grid.shape[1])
     for block in _blocks(chain.cost(plan)):
-        layers = chain.select(block).layers([Panels(*(x[block] for x in p)) for p in plan])
-        for i, layer in enumerate(layers):
-            density[block, i] = _mix(
-                layer.masses[:, None], layer.points, grid[i].expand(len(block), -1), std
-            )[:, 0]
+        found = chain.select(block).densities([Panels(*(x[block] for x in p)) for p in plan])
+        for i, (points, masses) in enumerate(zip(found.points, found.masses, strict=True)):
+            t = grid[i].expand(len(block), -1)
+            density[block, i] = _mix(masses[:, None], points, t, chain.std)[:, 0]
     return density.view(*as_tensor(weights).shape, grid.shape[1])
 
 
@@ -176,7 +175,7 @@ def _normal(resolution: float, *, std: float, mean: float = 0.0) -> tuple[Tensor
 
 def _normal_mixture(resolution: float, *, means=(-1.0, 1.0), std: float = 0.5) -> tuple[Tensor, Tensor]:
     means, std = torch.as_tensor(means, dtype=torch.float64), positive(std, "std")
-    low, high = means.min().item() - REACH * std, means.max().item() + REACH * std
+    low, high = means.min().item() - TAIL * std, means.max().item() + TAIL * std
     step = min(resolution, std / 4)
     nodes = torch.linspace(low, high, math.ceil((high - low) / step) + 1, dtype=torch.float64)
     probabilities = torch.exp(-0.5 * ((nodes[:, None] - means) / std).square()).sum(1)
@@ -282,33 +281,36 @@ class _Chain(NamedTuple):
             return s, self.probabilities.expand_as(s)
         return _compressed(s, self.probabilities, panels)
 
-    def layers(self, plan: list[Panels]) -> Iterator[Layer]:
-        """Yield every layer's densities for a block of sets."""
+    def densities(self, plan: list[Panels]) -> Densities:
+        """Carry the densities of a block of sets from layer to layer, for a run of values s at a time."""
         sources, weight = self.sources(plan[0])
-        points, masses, given = sources, weight, None
-        for i, panels in enumerate(plan[1:]):
-            t, quadrature = _nodes(panels)
-            if i == 0:
-                given = _kernel(points, t, self.std)
-            else:
-                given = _mix(given, points, t, self.std)  # (B, M, G)
-            marginal = (weight[:, None] @ given)[:, 0]
-            yield Layer(points, masses, quadrature, given, marginal, weight)
-            if i + 1 < self.weights.shape[1]:
-                given = given * quadrature[:, None]
-                points, masses = self._noiseless(i + 1, t), marginal * quadrature
+        grids = [_nodes(panels) for panels in plan[1:]]
+        marginals = [torch.zeros_like(t) for t, _ in grids]
+        conditional = torch.zeros_like(self.weights)
+        wide = sources.shape[1] > SMALL
+        for s, share in zip(*(v.split(RUN if wide else SMALL, 1) for v in (sources, weight)), strict=True):
+            points, given = s, None
+            for i, (t, quadrature) in enumerate(grids):
+                near = _near(t, points, self.std)
+                t, quadrature = t[:, near], quadrature[:, None, near]
+                given = (
+                    _kernel(points, t, self.std) if i == 0 else _mix(given, points, t, self.std)
+                )  # (B, M, G)
+                marginals[i][:, near] += (share[:, None] @ given)[:, 0]
+                if i > 0:
+                    conditional[:, i] += (share * _entropy(given, quadrature)).sum(1)
+                if i + 1 < len(grids):
+                    given, points = given * quadrature, self._noiseless(i + 1, t)
+        conditional[:, 0] = 0.5 * math.log(2 * math.pi * math.e) + math.log(self.std)
+        entropy = [_entropy(p, quadrature) for p, (_, quadrature) in zip(marginals, grids, strict=True)]
+        masses = [weight] + [p * quadrature for p, (_, quadrature) in zip(marginals, grids, strict=True)]
+        points = [sources] + [self._noiseless(i + 1, t) for i, (t, _) in enumerate(grids[:-1])]
+        return Densities(points, masses[:-1], torch.stack(entropy, 1), conditional)
 
     def information(self, plan: list[Panels]) -> Tensor:
         """Return I(X; T_l), (B, L), of a block of sets."""
-        noise = 0.5 * math.log(2 * math.pi * math.e) + math.log(self.std)
-        values = []
-        for i, layer in enumerate(self.layers(plan)):
-            entropy = _entropy(layer.marginal, layer.weights)
-            conditional = (
-                noise if i == 0 else (layer.sources * _entropy(layer.given, layer.weights[:, None])).sum(1)
-            )
-            values.append(entropy - conditional)
-        return torch.stack(values, 1)
+        found = self.densities(plan)
+        return found.entropy - found.conditional
 
 
 def _as_distribution(inputs, probabilities, device) -> tuple[Tensor, Tensor]:
@@ -390,24 +392,19 @@ def _kernel(points: Tensor, t: Tensor, std: float) -> Tensor:
 
 
 def _mix(masses: Tensor, points: Tensor, t: Tensor, std: float) -> Tensor:
-    """Return sum_k masses_mk N(t_g; points_k, std^2), (B, M, G), a bounded part of the kernel at a time.
-
-    Points and t are monotone, so that a run of points matters to a slice of t alone, and comes from a slice
-    of m.
-    """
+    """Return sum_k masses_mk N(t_g; points_k, std^2), (B, M, G), a bounded part of the kernel at a time."""
     result = masses.new_zeros(len(points), masses.shape[1], t.shape[1])
-    for first in range(0, points.shape[1], RUN):
-        run, mass = points[:, first : first + RUN], masses[:, :, first : first + RUN]
-        columns = _span(((t >= run.amin() - CUT * std) & (t <= run.amax() + CUT * std)).any(0))
-        rows = _span(mass.abs().amax((0, 2)) > 1e-25)
-        result[:, rows, columns] += mass[:, rows] @ _kernel(run, t[:, columns], std)
+    rows = max(ORDER, BLOCK // (4 * len(points) * t.shape[1]))
+    for point, mass in zip(points.split(rows, 1), masses.split(rows, 2), strict=True):
+        near = _near(t, point, std)
+        result[:, :, near] += mass @ _kernel(point, t[:, near], std)
     return result
 
 
-def _span(wanted: Tensor) -> slice:
-    """Return the slice from the first to the last true element."""
-    where = wanted.nonzero()[:, 0]
-    return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)
+def _near(t: Tensor, points: Tensor, std: float) -> slice:
+    """Return the slice of the grids t (B, G) that the densities around `points` reach."""
+    wanted = ((t >= points.amin() - REACH * std) & (t <= points.amax() + REACH * std)).any(0).nonzero()[:, 0]
+    return slice(int(wanted[0]), int(wanted[-1]) + 1) if len(wanted) else slice(0, 0)
 
 
 def _entropy(density: Tensor, weights: Tensor) -> Tensor:

@@ -23,10 +23,12 @@ from infoflow.estimators._common import (
     plug_in_entropy,
     positive,
     ratio,
+    reported_in,
     row_groups,
 )
 
 
+@reported_in("nats")
 def entropy(activity, width: float | None = None, *, edges=None, pooled: bool = False) -> Tensor:
     """Entropy H(Bin(T)) = -sum_c p_c ln p_c of the joint codes of a layer, in nats.
 
@@ -46,6 +48,7 @@ def entropy(activity, width: float | None = None, *, edges=None, pooled: bool = 
     return plug_in_entropy(row_groups(_codes(activity, width, edges, pooled))[1])
 
 
+@reported_in("nats")
 def mutual_information(
     activity, labels, width: float | None = None, *, edges=None, pooled: bool = False
 ) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from infoflow.estimators import binning
-from infoflow.estimators._common import as_labels, as_samples, as_tensor, finite, positive
+from infoflow.estimators._common import as_labels, as_samples, as_tensor, finite, positive, reported_in
 
 ROWS = 256  # of a block of distances
 DIRECT = 64  # dimensions up to which differences are taken directly, without cancellation
@@ -28,6 +28,7 @@ class CosineSimilarities(NamedTuple):
     between: Tensor
 
 
+@reported_in("nats")
 def binned_entropy(activity, width: float) -> Tensor:
     """Entropy H(Bin(T)) of a layer's binned vectors, in nats: a clustering measure (Goldfeld et al. 2019).
 

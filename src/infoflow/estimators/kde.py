@@ -23,12 +23,14 @@ from infoflow.estimators._common import (
     plug_in_entropy,
     positive,
     ratio,
+    reported_in,
 )
 
 BOUNDS = ("upper", "lower")
 LABEL_BOUNDS = (*BOUNDS, "rigorous_upper", "rigorous_lower")
 
 
+@reported_in("nats")
 def entropy(activity, variance: float, bound: str) -> Tensor:
     """Bound on the differential entropy h(T + noise) = input information + d/2 ln(2 pi e variance), in nats.
 
@@ -48,6 +50,7 @@ def entropy(activity, variance: float, bound: str) -> Tensor:
     return input_information(activity, variance, bound) + noise
 
 
+@reported_in("nats")
 def input_information(activity, variance: float, bound: str) -> Tensor:
     """Bound on I(X; T + noise) = -mean_i ln (1/n) sum_j exp(-|t_i - t_j|^2 / (2 s)), in nats.
 
@@ -70,6 +73,7 @@ def input_information(activity, variance: float, bound: str) -> Tensor:
     return math.log(len(activity)) - whole[0, 0].log().mean()
 
 
+@reported_in("nats")
 def label_information(activity, labels, variance: float, bound: str) -> Tensor:
     """Information I(T + noise; Y) = h(T) - sum_y p(y) h(T | y) from the bounds on both terms, in nats.
 
@@ -92,6 +96,7 @@ def label_information(activity, labels, variance: float, bound: str) -> Tensor:
     return table(activity, labels, [variance])[f"label_{bound}"][0]
 
 
+@reported_in("nats")
 def table(activity, labels, variances) -> dict[str, Tensor]:
     """All bounds for many variances in one pass over the pairs of samples, in nats.
 

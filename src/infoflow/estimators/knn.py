@@ -25,6 +25,7 @@ from infoflow.estimators._common import (
     counting,
     diagnose,
     ratio,
+    reported_in,
 )
 
 METRICS = {"euclidean": 2.0, "chebyshev": math.inf}
@@ -34,6 +35,7 @@ GROUP = 64  # columns whose smallest distance stands for them
 SPARE = 4  # candidates beyond the k neighbours
 
 
+@reported_in("nats")
 def entropy(
     activity, k: int, metric: str = "euclidean", *, offset: float = 0.0, index: str = "brute"
 ) -> Tensor:
@@ -65,6 +67,7 @@ def entropy(
     return d * radii.log().mean() + _log_ball(d, metric) + _psi(n) - _psi(k)
 
 
+@reported_in("nats")
 def mutual_information(x, y, k: int, *, algorithm: int = 1) -> Tensor:
     """Kraskov's estimate of I(X; Y), in nats, with the maximum norm in the joint space and in both marginals.
 
@@ -96,6 +99,7 @@ def mutual_information(x, y, k: int, *, algorithm: int = 1) -> Tensor:
     return _psi(k) - (1 / k if algorithm == 2 else 0.0) + _psi(n) - terms.mean()
 
 
+@reported_in("nats")
 def label_information(activity, labels, k: int) -> Tensor:
     """Ross' estimate of I(T; Y) for vectors T and labels Y, in nats, with the maximum norm.
 

@@ -24,6 +24,7 @@ from infoflow.estimators._common import (
     need_generator,
     positive,
     randn,
+    reported_in,
 )
 from infoflow.estimators._scalar_chain import continuous_inputs, scalar_chain, scalar_chain_density
 
@@ -48,6 +49,7 @@ def gaussian_entropy(d: int, std: float) -> float:
     return 0.5 * d * math.log(2 * math.pi * math.e) + d * math.log(std)
 
 
+@reported_in("nats")
 def mixture_entropy(
     centres,
     std: float,
@@ -87,6 +89,7 @@ def mixture_entropy(
     return Estimate(excess + gaussian_entropy(centres.shape[1], std), error, bound)
 
 
+@reported_in("nats")
 def mutual_information(
     layer_centres,
     conditional_centres,
@@ -138,6 +141,7 @@ def mutual_information(
     return Estimate(value, (whole.std_error.square() + error.square()).sqrt(), whole.bias_bound)
 
 
+@reported_in("nats")
 def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator | None = None) -> Estimate:
     """Information I(X; T) of n equally likely inputs with p(t | x_i) = N(m_i, S_i), in nats.
 

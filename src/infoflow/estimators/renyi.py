@@ -31,6 +31,7 @@ from infoflow.estimators._common import (
     positive,
     randn,
     ratio,
+    reported_in,
 )
 
 APPROXIMATIONS = ("exact", "nystrom", "random_features")
@@ -54,6 +55,7 @@ def gram(x, sigma: float) -> Tensor:
     return _gram(_as_data(x, "x") / positive(sigma, "sigma"))
 
 
+@reported_in("bits")
 def gram_entropy(K, alpha: float) -> Tensor:
     """Renyi entropy S_alpha of a Gram matrix, scaled to trace 1, in bits.
 
@@ -79,6 +81,7 @@ def gram_entropy(K, alpha: float) -> Tensor:
     return _spectrum_entropy(_eigenvalues(K) / K.trace(), alpha)
 
 
+@reported_in("bits")
 def entropy(
     x,
     alpha: float,
@@ -108,6 +111,7 @@ def entropy(
     return joint_entropy([x], alpha, [sigma], approximation=approximation, rank=rank, generator=generator)
 
 
+@reported_in("bits")
 def joint_entropy(
     xs,
     alpha: float,
@@ -151,6 +155,7 @@ def joint_entropy(
     return _spectrum_entropy(spectrum / spectrum.sum(), alpha)
 
 
+@reported_in("bits")
 def mutual_information(
     x,
     ts,
@@ -368,6 +373,7 @@ def _random_features(z: Tensor, rank: int, generator: torch.Generator) -> Tensor
     return torch.cat([angles.cos(), angles.sin()], 1) / math.sqrt(rank)
 
 
+@reported_in("bits")
 def label_entropy(labels) -> Tensor:
     """Shannon entropy H(Y) of labels (n,) in bits: the ceiling of an information with them for alpha = 1."""
     labels = as_tensor(labels)

@@ -1,0 +1,50 @@
+"""Every estimator speaks both units, and says so."""
+
+import inspect
+import math
+
+import pytest
+import torch
+
+from infoflow import estimators
+from infoflow.estimators import binning, clustering, kde, knn, noisy, renyi
+
+X = torch.randn(40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+Y = torch.arange(40) % 3
+CALLS = [
+    (binning.entropy, (X, 0.5), {}),
+    (binning.mutual_information, (X, Y, 0.5), {}),
+    (clustering.binned_entropy, (X, 0.5), {}),
+    (kde.entropy, (X, 0.5, "upper"), {}),
+    (kde.input_information, (X, 0.5, "lower"), {}),
+    (kde.label_information, (X, Y, 0.5, "lower"), {}),
+    (knn.entropy, (X, 3), {}),
+    (knn.mutual_information, (X, X + 1, 3), {}),
+    (knn.label_information, (X, Y, 3), {}),
+    (renyi.entropy, (X, 1.01, 1.0), {}),
+    (renyi.mutual_information, (X, Y, 2.0, [1.0, None]), {}),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments", "options"), CALLS)
+def test_bits_are_nats_over_log_two(function, arguments, options):
+    nats, bits = (function(*arguments, **options, unit=unit) for unit in ("nats", "bits"))
+    assert bits.item() == pytest.approx(nats.item() / math.log(2), rel=1e-12)
+    native = "bits" if function.__module__.endswith("renyi") else "nats"
+    assert inspect.signature(function).parameters["unit"].default == native
+    assert function(*arguments, **options) == (bits if native == "bits" else nats)
+    assert bits.ndim == 0
+    assert bits.dtype == torch.float64
+
+
+def test_tables_and_estimates_are_converted_whole():
+    nats, bits = (kde.table(X, Y, [0.5], unit=unit) for unit in ("nats", "bits"))
+    assert all(bits[key].item() == pytest.approx(nats[key].item() / math.log(2)) for key in nats)
+    estimate = noisy.mixture_entropy(X, 0.1, method="monte_carlo", generator=torch.Generator(), unit="bits")
+    assert isinstance(estimate, estimators.Estimate)
+
+
+def test_package_stands_alone():
+    for module in estimators.__all__:
+        source = inspect.getsource(inspect.getmodule(getattr(estimators, module)) or estimators)
+        assert "infoflow." not in source.replace("infoflow.estimators", "")
