@@ -235,6 +235,8 @@ class Linearised(Section):
 
     kind: Literal["linearised"]
     draws: Count = 1
+    layers: list[str] = Field([], description="only these layers; empty: all")
+    overall_std: Positive | None = Field(None, description="rescale every layer to this overall standard deviation before its own noise: what is left of a change of I is clustering, not scale")
 
 
 class SamplePropagation(Section):
@@ -262,8 +264,27 @@ class Clustering(Section):
     saturation: Positive = 0.9
 
 
+class Values(Section):
+    """Noiseless values of one layer of one seed at some epochs, for scatter plots."""
+
+    kind: Literal["values"]
+    seed_index: Annotated[int, Field(ge=0)] = 0
+    layer: str
+    epochs: list[Annotated[int, Field(ge=0)]] = Field(description="the recorded epochs nearest to these are kept")
+
+
+class Histograms(Section):
+    """Histograms of the noiseless values of every layer of one seed over training."""
+
+    kind: Literal["histograms"]
+    seed_index: Annotated[int, Field(ge=0)] = 0
+    bins: Count = 50
+    low: float = -1.0
+    high: float = 1.0
+
+
 Estimator = Annotated[
-    ScalarChain | ScalarDensity | ScalarClusters | Linearised | SamplePropagation | Binning | Clustering,
+    ScalarChain | ScalarDensity | ScalarClusters | Linearised | SamplePropagation | Binning | Clustering | Values | Histograms,
     Field(discriminator="kind"),
 ]
 
@@ -276,7 +297,9 @@ class Convergence(Section):
     samples: list[Count]
     repeats: Count = 20
     queries: Count = 2000
-    target: Positive = Field(0.1, description="error in nats whose sample size is asked for")
+    chains: list[list[list[float]]] = Field(description="scalar chains on which estimates are held against quadrature: [weights, biases] each, tanh")
+    chain_inputs: Count = Field(64, description="equally likely inputs of the chains, quantiles of N(0, 0.25)")
+    chain_std: Positive = 0.05
 
 
 class Figure(Section):

@@ -15,6 +15,7 @@ from torch import Tensor
 from infoflow.estimators import binning, clustering, noisy
 from infoflow.io import canonical_json, read_h5, write_table
 from infoflow.models.activations import ACTIVATIONS
+from infoflow.models.mlp import Mlp
 from infoflow.probing.record import read_weights
 from infoflow.seeds import torch_generator
 from infoflow.tables import tidy
@@ -27,6 +28,8 @@ def run(settings: dict[str, Any], inputs: dict[str, str], output: str) -> None:
     torch.set_num_threads(1)
     if settings["kind"] in FROM_WEIGHTS:
         table = FROM_WEIGHTS[settings["kind"]](settings, inputs["weights"], inputs["dataset"])
+    elif settings["kind"] in UNTIDY:
+        table = UNTIDY[settings["kind"]](settings, inputs["activations"])
     else:
         rows = list(_over_layers(settings, inputs["activations"], FROM_ACTIVATIONS[settings["kind"]]))
         table = tidy(rows, settings)
@@ -43,6 +46,8 @@ def _over_layers(settings: dict[str, Any], path: str, estimator: Callable[..., I
         for seed in sorted((k for k in file if k.isdigit()), key=int):
             for epoch in sorted(file[seed], key=int):
                 for depth, layer in enumerate(file.attrs["layers"], start=1):
+                    if settings.get("layers") and layer not in settings["layers"]:
+                        continue
                     generator = torch_generator(settings["seed"], int(seed), "estimate", int(epoch), depth)
                     group = {name: torch.from_numpy(data[()]) for name, data in file[seed][epoch][layer].items()}
                     for row in estimator(settings, group, labels, depth, generator):
@@ -58,19 +63,27 @@ def linearised(
     That term is the mean over inputs of ½ mᵀ Σ⁻¹ m with m the second-order shift of the mean: the divergence between
     the Gaussian used and the one with the corrected mean.
     """
-    covariance = group["covariance"].double()
-    result = noisy.linearised(group["mean"], covariance, draws=settings["draws"], generator=generator)
-    shift = group["shift"].double()
+    mean, covariance, shift = group["mean"], group["covariance"].double(), group["shift"].double()
+    if settings["overall_std"]:
+        factor = settings["overall_std"] / max(float(_overall_std(mean)), 1e-12)
+        noise = settings["noise_std"] ** 2 * torch.eye(mean.shape[1], dtype=mean.dtype)
+        mean, shift, covariance = factor * mean, factor * shift, factor**2 * (covariance - noise) + noise
+    result = noisy.linearised(mean, covariance, draws=settings["draws"], generator=generator)
     second_order = (shift * torch.linalg.solve(covariance, shift)).sum(1).mean() / 2
     yield {
         "quantity": "I_XT",
-        "settings": canonical_json({"draws": settings["draws"]}),
+        "settings": canonical_json({"draws": settings["draws"], "overall_std": settings["overall_std"]}),
         "value": float(result.value),
         "std_error": float(result.std_error),
         "bias_bound": float(result.bias_bound + second_order),
         "n": len(covariance),
         "ceiling": math.log(len(covariance)),
     }
+
+
+def _overall_std(mean: Tensor) -> Tensor:
+    """Root mean square over units of a layer's standard deviation over inputs."""
+    return mean.std(0, correction=0).square().mean().sqrt()
 
 
 def replicas(
@@ -155,9 +168,42 @@ def clusters(
     measures = {f"{k}_distance": v for k, v in clustering.class_distances(mean, labels)._asdict().items()}
     measures |= {f"{k}_cosine": v for k, v in clustering.cosine_similarities(mean, labels)._asdict().items()}
     measures["saturated_fraction"] = clustering.saturated_fraction(mean, threshold)
-    measures["overall_std"] = mean.std(0, correction=0).square().mean().sqrt()
+    measures["overall_std"] = _overall_std(mean)
     for name, value in measures.items():
         yield {"quantity": name, "value": float(value), "unit": "none", "n": n}
+
+
+def values(settings: dict[str, Any], path: str) -> pd.DataFrame:
+    """Noiseless values of one layer of one seed at the recorded epochs nearest to those asked for."""
+    tables = []
+    with h5py.File(path) as file:
+        recorded = file[str(settings["seed_index"])]
+        epochs = sorted({min((int(e) for e in recorded), key=lambda e: abs(e - want)) for want in settings["epochs"]})
+        for epoch in epochs:
+            mean = recorded[f"{epoch}/{settings['layer']}/mean"][()]
+            table = pd.DataFrame({f"t{k + 1}": column.astype(np.float32) for k, column in enumerate(mean.T)})
+            table["label"], table["split"] = file["labels"][()].astype(np.int8), file["split"][()].astype(np.int8)
+            tables.append(table.assign(epoch=epoch, layer=settings["layer"]))
+    names = {name: settings[name] for name in ("experiment", "point")}
+    return pd.concat(tables, ignore_index=True).assign(**names)
+
+
+def histograms(settings: dict[str, Any], path: str) -> pd.DataFrame:
+    """Share of a layer's values in each bin, all units together, at every recorded epoch of one seed."""
+    edges = np.linspace(settings["low"], settings["high"], settings["bins"] + 1)
+    rows = []
+    with h5py.File(path) as file:
+        recorded = file[str(settings["seed_index"])]
+        for epoch in sorted(recorded, key=int):
+            for layer in file.attrs["layers"]:
+                mean = recorded[epoch][layer]["mean"][()]
+                count, _ = np.histogram(mean, edges)
+                rows.append(pd.DataFrame({"epoch": int(epoch), "layer": layer, "t": (edges[1:] + edges[:-1]) / 2, "share": count / mean.size}))
+    names = {name: settings[name] for name in ("experiment", "point")}
+    return pd.concat(rows, ignore_index=True).assign(**names)
+
+
+UNTIDY = {"values": values, "histograms": histograms}  # tables with columns of their own, for figures
 
 
 # --- from the weights of scalar chains --------------------------------------------------------------------
@@ -280,10 +326,11 @@ FROM_ACTIVATIONS = {"linearised": linearised, "replicas": replicas, "binning": b
 
 
 def convergence(settings: dict[str, Any], output: str) -> None:
-    """Error of the sample-propagation entropy for standard normal inputs under noise, whose entropy is known.
+    """Where the truth is known: the entropy of noisy Gaussians, and scalar chains by quadrature.
 
-    For every dimension d and number of centres n, `repeats` times: n centres from N(0, I), the estimate of h(S + Z)
-    against d/2 ln(2πe (1 + std²)).
+    Rows with study "gaussian": for every dimension d and number of centres n, `repeats` times: n centres from N(0, I),
+    the sample-propagation estimate of h(S + Z) against d/2 ln(2πe (1 + std²)). Rows with study "chain": linearised
+    and sample-propagation information of every layer of a few tanh chains against quadrature.
     """
     torch.set_num_threads(1)
     rows = []
@@ -293,7 +340,39 @@ def convergence(settings: dict[str, Any], output: str) -> None:
             for repeat in range(settings["repeats"]):
                 generator = torch_generator(settings["seed"], "convergence", d, n, repeat)
                 centres = torch.randn(n, d, dtype=torch.float64, generator=generator)
-                result = noisy.mixture_entropy(centres, settings["std"], samples=settings["queries"], generator=generator)
-                rows.append({"d": d, "n": n, "repeat": repeat, "value": float(result.value), "truth": truth, "unit": "nats"})
+                result = noisy.mixture_entropy(
+                    centres, settings["std"], samples=settings["queries"], generator=generator, method="monte_carlo"
+                )
+                rows.append({"study": "gaussian", "d": d, "n": n, "repeat": repeat, "value": float(result.value), "truth": truth})
         print(f"d = {d}", flush=True)
-    write_table(output, pd.DataFrame(rows))
+    rows += _chains(settings)
+    write_table(output, pd.DataFrame(rows).assign(unit="nats"))
+
+
+def _chains(settings: dict[str, Any]) -> Iterator[Row]:
+    """Estimates on scalar tanh chains against quadrature."""
+    count, std = settings["chain_inputs"], settings["chain_std"]
+    share = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    x = 0.5 * torch.special.ndtri(share)  # equally likely quantiles of N(0, 0.25)
+    for k, (weights, biases) in enumerate(settings["chains"]):
+        depth = len(weights)
+        model = Mlp((1,), [1] * (depth + 1), ["tanh"] * depth, observe="all")
+        parameters = {f"W{i + 1}": torch.tensor([[w]], dtype=torch.float64) for i, w in enumerate(weights)}
+        parameters |= {f"b{i + 1}": torch.tensor([[b]], dtype=torch.float64) for i, b in enumerate(biases)}
+        truth = noisy.scalar_chain(weights, biases, ["tanh"] * depth, x, torch.full((count,), 1 / count), std).value
+        moments = model.moments(parameters, x[:, None], std)
+        stacked = {name: value[None] for name, value in parameters.items()}
+        for repeat in range(settings["repeats"]):
+            generator = torch_generator(settings["seed"], "chains", k, repeat)
+            noise = std * torch.randn(1, depth, 64 * count, generator=generator, dtype=torch.float64)
+            _, layers = model.forward(stacked, x.repeat(64)[None, :, None], noise)
+            for i, (layer, one) in enumerate(moments.items()):
+                passes = layers[i][0].view(64, count, 1)
+                linear = noisy.linearised(one.mean, one.covariance, draws=64, generator=generator)
+                given = None if i == 0 else passes.transpose(0, 1)
+                propagated = noisy.mutual_information(passes.flatten(0, 1), given, std, generator=generator)
+                for name, result in (("linearised", linear), ("replicas", propagated)):
+                    yield {
+                        "study": "chain", "d": k, "n": i + 1, "layer": layer, "repeat": repeat, "estimator": name,
+                        "value": float(result.value), "truth": float(truth[i]),
+                    }  # fmt: skip

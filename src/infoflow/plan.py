@@ -33,6 +33,8 @@ FAMILY = {
     "replicas": "noisy",
     "binning": "binning",
     "clustering": "clustering",
+    "values": "clustering",
+    "histograms": "clustering",
 }
 
 # Training settings that may differ between the points of one stacked ensemble.
@@ -287,6 +289,9 @@ class Plan:
             replicas = self.points[experiment][point].experiment.probe.replicas
             limit = 0 if replicas is None else replicas.seeds
             blocks = {k: b for k, b in blocks.items() if min(b.seeds) < limit}
+        seed = getattr(self.config.estimators[estimator], "seed_index", None)
+        if seed is not None:
+            blocks = {k: b for k, b in blocks.items() if seed in b.seeds}
         return list(blocks)
 
     def estimates(self, experiment: str, point: str, block: str, estimator: str) -> str:

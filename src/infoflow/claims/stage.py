@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from infoflow.claims.verdict import table
 from infoflow.io import read_h5, read_tables, write_table
@@ -23,7 +24,7 @@ class Results:
             self._estimates.setdefault(path.split("/")[-3], []).append(path)
         self._history = {tuple(Path(path).parts[-3:-1]): path for path in inputs["history"]}
         self._datasets = {Path(path).stem: path for path in inputs["datasets"]}
-        self._convergence = (inputs.get("convergence") or [None])[0] if isinstance(inputs.get("convergence"), list) else inputs.get("convergence")
+        self._convergence = inputs["convergence"]
         self._cache: dict[str, pd.DataFrame] = {}
 
     def has(self, experiment: str) -> bool:
@@ -31,15 +32,17 @@ class Results:
         return experiment in self.experiments
 
     def estimates(self, experiment: str) -> pd.DataFrame:
-        """Every estimate of an experiment, densities left out."""
+        """Every estimate of an experiment."""
         if experiment not in self._cache:
-            paths = [p for p in self._estimates[experiment] if not p.endswith(".scalar_density.parquet")]
-            self._cache[experiment] = read_tables(paths)
+            self._cache[experiment] = read_tables(self._with_column(experiment, "quantity"))
         return self._cache[experiment]
 
-    def densities(self, experiment: str) -> pd.DataFrame:
-        """Density evolution of an experiment's scalar chains."""
-        return read_tables([p for p in self._estimates[experiment] if p.endswith(".scalar_density.parquet")])
+    def drawn(self, experiment: str, column: str) -> pd.DataFrame:
+        """The tables of an experiment made for figures alone, known by a column: density, share or label."""
+        return read_tables(self._with_column(experiment, column))
+
+    def _with_column(self, experiment: str, column: str) -> list[str]:
+        return [p for p in self._estimates[experiment] if column in pq.read_schema(p).names]
 
     def history(self, experiment: str, point: str) -> pd.DataFrame:
         """Losses and accuracies of one point."""

@@ -2,7 +2,7 @@
 
 Groups `<seed>/<epoch>/<layer>/`: `mean` (n, d) noiseless values for every input (float64); for noisy networks
 `covariance` (n, d, d) given each input and `shift` (n, d), the second-order shift of the mean (float32), and at the replica epochs `replicas` (count, n, d) and `conditional`
-(count, inputs, d), noisy values from independent passes (float32). `labels` (n,) and `split` (n,) once.
+(count, inputs, d), values before the layer's own noise from independent noisy passes (float32). `labels` (n,) and `split` (n,) once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from torch import Tensor
@@ -63,7 +64,10 @@ def run(settings: dict[str, Any], weights: str, dataset: str, output: str) -> No
 def noisy_passes(
     model: Any, parameters: dict[str, Tensor], x: Tensor, std: float, replicas: dict[str, Any], generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Independent noisy passes of all inputs, and many of a few inputs drawn without replacement."""
+    """Independent noisy passes of all inputs, and many of a few inputs drawn without replacement.
+
+    What is kept of a pass is S = T − Z, a layer's value before its own noise: the centres of the mixture p(t).
+    """
     stacked = {name: value[None].float() for name, value in parameters.items()}
     chosen = torch.randperm(len(x), generator=generator)[: replicas["conditional_inputs"]]
     made: dict[str, Tensor] = {}
@@ -72,7 +76,9 @@ def noisy_passes(
         for _ in range(count):
             noise = std * torch.randn(1, model.noise_units, len(inputs), generator=generator)
             _, observed = model.forward(stacked, inputs[None].float(), noise)
-            layers.append([layer[0] for layer in observed])
+            ends = np.cumsum([layer.shape[-1] for layer in observed])
+            own = [noise[0, end - layer.shape[-1] : end].T for layer, end in zip(observed, ends, strict=True)]
+            layers.append([layer[0] - z for layer, z in zip(observed, own, strict=True)])
         for layer, passes in zip(model.observed, zip(*layers, strict=True), strict=True):
             made[f"{layer}/{name}"] = torch.stack(passes)  # (count, inputs, d)
     return made

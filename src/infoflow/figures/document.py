@@ -1,0 +1,94 @@
+"""A document's results as its notebook sees them: figures, verdicts and where they come from."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from infoflow.figures import style
+from infoflow.io import InputError
+
+SHOWN = ["id", "variant", "outcome", "claim", "threshold", "value", "unit", "null_value", "ci_low", "ci_high", "seeds_held", "seeds", "sensitivity"]  # fmt: skip
+COLOURS = {"holds": "#0072B2", "fails": "#D55E00", "mixed": "#E69F00", "undecided": "#56B4E9", "vacuous": "#999999", "rehearsal": "#bbbbbb"}  # fmt: skip
+
+
+class Document:
+    """Tables, verdicts and figures of one document."""
+
+    def __init__(self, key: str, results: str | None = None, save_to: str | None = None) -> None:
+        self.key = key
+        self.results, self.reference = self._find(results)
+        self.save_to = Path(save_to) if save_to else None
+        self.claims = pd.read_parquet(self._file("claims"))
+        self.rehearsal = bool((self.claims["outcome"] == "rehearsal").any())
+        self._tables: dict[str, pd.DataFrame] = {}
+
+    def _find(self, results: str | None) -> tuple[Path, bool]:
+        """The folder that holds this document's tables, and whether it is one of reference results."""
+        for folder in [Path(results)] if results else [Path("results"), Path("results/reference"), Path("../results"), Path("../results/reference")]:
+            if (folder / "claims" / f"{self.key}.parquet").is_file():
+                return folder, False
+            if (folder / self.key / "claims.parquet").is_file():
+                return folder, True
+        raise InputError(f"{results or 'results'}: holds no tables of {self.key}; run `snakemake --cores all {self.key}`")
+
+    def _file(self, name: str) -> Path:
+        if self.reference:
+            return self.results / self.key / f"{name}.parquet"
+        return self.results / "claims" / f"{self.key}.parquet" if name == "claims" else self.results / "tables" / self.key / f"{name}.parquet"
+
+    def __repr__(self) -> str:
+        kind = "reference results" if self.reference else "this run"
+        return f"{self.key}: {kind} in {self.results}" + (", a rehearsal: sizes are cut down" if self.rehearsal else "")
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of the document's tables."""
+        if name not in self._tables:
+            self._tables[name] = pd.read_parquet(self._file(name))
+        return self._tables[name]
+
+    def curves(self, experiment: str, **where: Any) -> pd.DataFrame:
+        """Rows of the table of curves."""
+        return pick(self.table("curves"), experiment=experiment, **where)
+
+    def show(self, figure: str, settings: str = "{}") -> Figure:
+        """Draw a figure, save it if a folder was given, and return it.
+
+        Args:
+            figure: id, for example `F2`.
+            settings: the notebook's settings as JSON; schematics take the layer list from it.
+        """
+        module = importlib.import_module(f"infoflow.figures.{self.key}")
+        style.use()
+        drawn = getattr(module, figure.lower())(self, json.loads(settings))
+        if self.rehearsal:
+            style.stamp(drawn, "rehearsal")
+        if self.save_to:
+            style.save(drawn, self.save_to / self.key / figure)
+        return drawn
+
+    def verdicts(self, figure: str | None = None) -> Any:
+        """Verdicts that concern a figure (or all), as a table with coloured outcomes."""
+        rows = self.claims if figure is None else self.claims[self.claims["figure"] == figure]
+        colour = "color: white; font-weight: bold; background-color: "
+        made = rows[SHOWN].style.map(lambda outcome: colour + COLOURS.get(outcome, "#999999"), subset=["outcome"])
+        return made.hide(axis="index").format(precision=3, na_rep="–")
+
+
+def pick(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    """Rows of a table with the given values.
+
+    Raises:
+        InputError: no row has them.
+    """
+    rows = table
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    if rows.empty:
+        raise InputError(f"the table has no rows with {where}")
+    return rows

@@ -1,0 +1,149 @@
+"""Figures of kong2019: information and densities of scalar noisy networks, as published and corrected side by side."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from infoflow.figures import schematics, style
+from infoflow.figures.document import Document, pick
+
+LN2 = math.log(2)
+NETWORKS = {"kong_e1_net1": "net 1: tanh", "kong_e1_net3": "net 3: tanh, tanh", "kong_e1_net4": "net 4: leaky ReLU, tanh"}
+SPANS = {"uniform3": "U(−3, 3)", "uniform1": "U(−1, 1)"}
+
+
+def f1(document: Document, settings: dict[str, Any]) -> Figure:
+    """One noisy layer."""
+    model = settings["models"]["kong_f2"]
+    return schematics.noisy_layer(model["activations"][0], model["noise_std"], "One noisy layer (noise after the activation, the output included)")
+
+
+def f2(document: Document, settings: dict[str, Any]) -> Figure:
+    """One tanh neuron on four points."""
+    levels = {1.3863: "4 clusters: ln 4 = 1.386", 1.0397: "3 clusters: 1.040", 0.5623: "2 clusters: 0.562"}
+    return variants(document, "kong_f2", levels, {25: "text: first merge ≈ 25", 100: "text: second ≈ 100"})
+
+
+def f3(document: Document, settings: dict[str, Any]) -> Figure:
+    """Two leaky ReLU neurons on eight points."""
+    levels = {2.0794: "8 clusters: ln 8 = 2.079", 0.676: "two clusters, 5 noise std apart: 0.676"}
+    return variants(document, "kong_f3", levels, {150: "text: clustering, T2 rises ≈ 150"})
+
+
+def f4(document: Document, settings: dict[str, Any]) -> Figure:
+    """Two tanh neurons on a Gaussian input."""
+    return variants(document, "kong_f4", {LN2: "two hard clusters: ln 2 = 0.693"}, {})
+
+
+def f5(document: Document, settings: dict[str, Any]) -> Figure:
+    """Leaky ReLU, then tanh, on a Gaussian input."""
+    return variants(document, "kong_f5", {LN2: "two hard clusters: ln 2 = 0.693"}, {})
+
+
+def f6(document: Document, settings: dict[str, Any]) -> Figure:
+    """One tanh neuron on a mixture of two Gaussians."""
+    return variants(document, "kong_f6", {LN2: "two hard clusters: ln 2 = 0.693", 1.0: "text: final ≈ 1 nat"}, {})
+
+
+def variants(document: Document, experiment: str, levels: dict[float, str], published: dict[int, str]) -> Figure:
+    """Information and the density of every layer over epochs, as published on the left, corrected on the right."""
+    curves = document.curves(experiment, quantity="I_XT")
+    layers = sorted(curves["layer"].unique())
+    figure, axes = style.new(1 + len(layers), 2, 3.1 + 2.1 * len(layers), sharey="row", height_ratios=[1.5] + [1] * len(layers))
+    for column, variant in enumerate(style.VARIANTS):
+        own = curves[curves["point"] == variant]
+        last, log = int(own["epoch"].max()), variant == "corrected"
+        top: Axes = axes[0, column]
+        for layer in layers:
+            style.band(top, own[own["layer"] == layer], style.LAYERS[layer], rf"$I(X;T_{layer[1]})$")
+        for value, text in levels.items():
+            style.level(top, value, text)
+        if variant == "as_published":
+            for epoch, text in published.items():
+                style.event(top, epoch, text, published=True)
+        found_events(document, experiment, variant, top)
+        style.epochs_axis(top, last, log)
+        resets = "gradients accumulate, as in the published code" if variant == "as_published" else "gradients reset, longer schedule"
+        top.set_title(f"{style.VARIANTS[variant]}: {resets}")
+        for row, layer in enumerate(layers, start=1):
+            density(document, experiment, variant, layer, axes[row, column])
+            style.epochs_axis(axes[row, column], last, log)
+            axes[row, 0].set_ylabel(rf"$T_{layer[1]}$")
+    axes[0, 0].set_ylabel("mutual information (nats)")
+    axes[0, 0].set_ylim(bottom=0)
+    axes[0, 1].legend(loc="lower right" if experiment != "kong_f2" else "upper right")
+    seeds = int(curves["seeds"].max())
+    style.note(
+        figure,
+        f"Median and central 80 % of {seeds} seeds; exact by quadrature. Densities: seed 0, saturated at the brightest 2 %. "
+        "Dotted lines: epochs the text states; solid: medians found.",
+    )
+    return figure
+
+
+def found_events(document: Document, experiment: str, variant: str, axes: Axes) -> None:
+    """Median epochs of the events of this run that at least half of the seeds show."""
+    events = document.table("events")
+    for name, rows in events[(events["experiment"] == experiment) & (events["point"] == variant)].groupby("event"):
+        if name != "escape" and rows["epoch"].notna().mean() >= 0.5:
+            style.event(axes, rows["epoch"].median(), f"{name.replace('_', ' ')}: {rows['epoch'].median():.0f}")
+
+
+def density(document: Document, experiment: str, variant: str, layer: str, axes: Axes) -> None:
+    """Density of one layer over epochs."""
+    rows = pick(document.table("densities"), experiment=experiment, point=variant, layer=layer)
+    grid = rows.pivot(index="t", columns="epoch", values="density")
+    epochs, t = grid.columns.to_numpy(float), grid.index.to_numpy()
+    edges = np.append(epochs, epochs[-1] + 1)
+    half = (t[1] - t[0]) / 2
+    values = grid.to_numpy()
+    axes.pcolormesh(edges, np.append(t - half, t[-1] + half), values, vmin=0, vmax=np.quantile(values, 0.98), rasterized=True)
+    axes.grid(False)
+
+
+def e1(document: Document, settings: dict[str, Any]) -> Figure:
+    """Continuous uniform inputs: nets 1, 3 and 4."""
+    figure, axes = style.new(2, 3, 6.0, sharey="col", sharex=True)
+    for column, (experiment, title) in enumerate(NETWORKS.items()):
+        curves = document.curves(experiment, quantity="I_XT")
+        for row, (dataset, span) in enumerate(SPANS.items()):
+            one: Axes = axes[row, column]
+            own = pick(curves, point=f"dataset~{dataset}")
+            for layer in sorted(own["layer"].unique()):
+                style.band(one, own[own["layer"] == layer], style.LAYERS[layer], rf"$I(X;T_{layer[1]})$")
+            style.level(one, LN2, "ln 2")
+            style.epochs_axis(one, int(own["epoch"].max()), log=True)
+            one.set_title(f"{title}; X ~ {span}")
+            one.set_ylim(bottom=0)
+    for row in (0, 1):
+        axes[row, 0].set_ylabel("mutual information (nats)")
+    axes[0, 2].legend(loc="upper left")
+    style.note(figure, "Median and central 80 % of seeds; exact by quadrature. Future work named in the document; gradients reset.")
+    return figure
+
+
+def e2(document: Document, settings: dict[str, Any]) -> Figure:
+    """A noisy recurrent network on the majority of nine bits."""
+    curves = document.curves("kong_e2", quantity="I_XT")
+    layers = sorted(curves["layer"].unique(), key=lambda name: int(name[1:]))
+    figure, axes = style.new(1, 2, 4.2, width_ratios=[1.6, 1])
+    colours = style.sns.color_palette("viridis", len(layers))
+    for colour, layer in zip(colours, layers, strict=True):
+        style.band(axes[0, 0], curves[curves["layer"] == layer], colour, rf"$h_{{{layer[1:]}}}$")
+    style.epochs_axis(axes[0, 0], int(curves["epoch"].max()), log=True)
+    axes[0, 0].set(ylabel=r"$I(X_{1:T};h_t)$ (nats)", title="Information about the sequence in each hidden state")
+    axes[0, 0].legend(ncols=3, loc="upper left")
+    history = document.table("history")
+    for metric, colour, label in (("loss", style.CLASSES[1], "loss (nats)"), ("accuracy", style.CLASSES[0], "accuracy")):
+        rows = pick(history, experiment="kong_e2", metric=metric, split="train", noisy=True)
+        style.band(axes[0, 1], rows, colour, label)
+    style.epochs_axis(axes[0, 1], int(curves["epoch"].max()), log=True)
+    axes[0, 1].set(title="Training, noise on", ylim=(0, None), ylabel="loss (nats), accuracy")
+    axes[0, 1].legend()
+    style.note(figure, "Majority of nine bits, all 512 sequences; two noisy tanh units; linearised estimate. Bands: central 80 % of seeds.")
+    return figure
