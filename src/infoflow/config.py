@@ -260,6 +260,8 @@ class Clustering(Section):
     """Within- and between-class distances, cosine similarities, saturated fraction, binned entropy."""
 
     kind: Literal["clustering"]
+    layers: list[str] = Field([], description="only these layers; empty: all")
+    inputs: Annotated[int, Field(ge=2)] = Field(1024, description="at most this many evenly spaced inputs give the pairwise distances")
     width: Positive = 0.05
     saturation: Positive = 0.9
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -134,3 +135,14 @@ def first_local_maximum(one: Series, prominence: float = 0.1) -> np.ndarray:
         if len(found):
             epochs[i] = one.epochs[found[0]]
     return epochs
+
+
+def per_seed(groups: list[Series], statistic: Callable[[Series], np.ndarray]) -> pd.Series:
+    """A statistic of every seed, (seeds,) indexed by seed, computed on each seed's own grid of epochs."""
+    made = [pd.Series(statistic(one), index=one.seeds) for one in groups]
+    return pd.concat(made).sort_index()
+
+
+def dense(groups: list[Series]) -> Series:
+    """The seeds with the finest grid of epochs."""
+    return max(groups, key=lambda one: len(one.epochs))
