@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infoflow.config import Config, Experiment, InputError, Point, points
+from infoflow.config import Config, Experiment, InputError, Point, points, read
+from infoflow.io import canonical_json
 
 PACKAGE = Path(__file__).parent
 
@@ -359,16 +360,22 @@ class Plan:
         ]
 
     def notebook_settings(self, document: str) -> dict[str, Any]:
-        """Settings that a document's notebook shows: titles, captions and the layer lists its schematics draw."""
+        """Settings that a document's notebook uses: layer lists for its schematics, and what its "look inside" cells recompute."""
         section = self.config.documents[document]
         names = self.document_experiments(document)
+        made = {n: {k: p.experiment for k, p in self.points[n].items()} for n in names}
         return {
             "document": document,
+            "seed": self.config.seed,
             "title": section.title,
-            "citation": section.citation,
-            "figures": {k: f.model_dump() for k, f in section.figures.items()},
-            "models": {n: next(iter(self.points[n].values())).experiment.model.model_dump() for n in names},
-            "rehearsal": self.config.rehearsal,
+            "figures": list(section.figures),
+            "models": {n: next(iter(ps.values())).model.model_dump() for n, ps in made.items()},
+            "points": {
+                n: {k: {"dataset": e.dataset, "model": e.model.model_dump()} for k, e in ps.items()} for n, ps in made.items()
+            },
+            "estimators": {
+                k: self.config.estimators[k].model_dump() for n in names for k in self.experiments[n].estimators
+            },
         }
 
     def report_settings(self) -> dict[str, Any]:
@@ -450,3 +457,9 @@ def _check_stackable(name: str, first: Experiment, other: Experiment) -> None:
                 f"experiments.{name}.stack: points of one stack may differ in model.noise_std and in training."
                 f"{{{', '.join(sorted(STACKABLE))}}} only, but {part} differs; take that axis out of `stack`"
             )
+
+
+def default_settings(document: str, *files: str) -> str:
+    """A notebook's settings as JSON, from config.yaml in this folder or the one above: for notebooks opened by hand."""
+    found = files or tuple(str(path) for path in (Path("config.yaml"), Path("../config.yaml")) if path.is_file())[:1]
+    return canonical_json(Plan(read(*found)).notebook_settings(document))

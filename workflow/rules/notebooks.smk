@@ -14,7 +14,7 @@ for document in PLAN.documents:
             claims=PLAN.claims(document),
             tables=list(PLAN.tables(document).values()),
             weights=PLAN.claims_inputs(document)["weights"],
-            src=sources(f"infoflow.figures.{document}", "infoflow.notebook"),
+            src=sources(f"infoflow.figures.{document}", "infoflow.figures", "infoflow.inside", "infoflow.notebook"),
         output:
             notebook=f"{PLAN.root}/notebooks/{document}.ipynb",
             html=f"{PLAN.root}/notebooks/{document}.html",

@@ -1,0 +1,39 @@
+# Two commands do everything: `make results` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+SMOKE := --configfile config.yaml configs/smoke.yaml
+
+.PHONY: results test demo reference lint clean
+
+results: .venv/ready  ## everything in config.yaml
+	infoflow run --cores all
+	@echo "open results/index.html"
+
+test: .venv/ready  ## the tests
+	python -m pytest
+
+demo: .venv/ready  ## the whole workflow at small sizes, and the reference figures
+	infoflow run --cores all $(SMOKE)
+	infoflow run --cores all reference
+	@echo "open results-smoke/index.html and results/reference-figures"
+
+reference: .venv/ready  ## the reference figures alone
+	infoflow run --cores all reference
+
+lint: .venv/ready
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "infoflow needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+clean:  ## results of runs; reference results stay
+	rm -rf results-* .snakemake
+	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name reference -exec rm -rf {} +

@@ -1,0 +1,92 @@
+"""Look inside: recompute one point of a figure from the saved weights and hold it against the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from infoflow.estimators import binning, noisy
+from infoflow.io import canonical_json, read_h5
+from infoflow.models import build
+from infoflow.probing.record import read_weights
+from infoflow.seeds import torch_generator
+
+
+def recompute(
+    document: Any, settings: str, experiment: str, point: str, layer: str, epoch: int | None = None, estimator: str = "linearised"
+) -> pd.DataFrame:
+    """One value of seed 0 from its weights, beside the value in the table of estimates.
+
+    Args:
+        document: the opened document; reference results hold no weights, then the table alone is shown.
+        settings: the notebook's settings as JSON.
+        experiment: id of the experiment.
+        point: id of its point.
+        layer: layer name.
+        epoch: a recorded epoch; the last one by default.
+        estimator: id of the estimator in the config: `scalar_chain`, `linearised` or a binning.
+    """
+    import json
+
+    given = json.loads(settings)
+    folder = Path(document.results)
+    weights = folder / "train" / experiment / point / "weights.safetensors"
+    if document.reference or not weights.is_file():
+        return pd.DataFrame([{"note": f"{document.results} holds no weights: run `snakemake --cores all {document.key}` to look inside"}])
+    stored = read_weights(str(weights))
+    epoch = max(stored) if epoch is None else epoch
+    section = given["estimators"][estimator]
+    parameters = {name: value[0] for name, value in stored[epoch].items()}
+    data, _ = read_h5(folder / "data" / f"{given['points'][experiment][point]['dataset']}.h5")
+    model_settings = given["points"][experiment][point]["model"]
+    tables = sorted((folder / "estimates" / experiment / point).glob(f"*.{estimator}.parquet"))
+    rows = pd.concat([pd.read_parquet(path) for path in tables])
+    rows = rows[(rows["seed"] == 0) & (rows["epoch"] == epoch) & (rows["layer"] == layer)]
+    quantity, wanted, value = RECOMPUTE[section["kind"]](given, section, model_settings, parameters, data, layer, epoch)
+    rows = rows[rows["quantity"] == quantity]
+    rows = rows[rows["settings"] == wanted] if wanted else rows
+    table_value = float(rows["value"].iloc[0])
+    return pd.DataFrame(
+        [
+            {
+                "experiment": experiment,
+                "point": point,
+                "layer": layer,
+                "epoch": epoch,
+                "quantity": quantity,
+                "in the table": table_value,
+                "from the weights": value,
+                "difference": value - table_value,
+            }
+        ]
+    )
+
+
+def _chain(given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int) -> tuple[str, str | None, float]:
+    depth = len(model["activations"])
+    w, b = ([float(parameters[f"{name}{k + 1}"]) for k in range(depth)] for name in "Wb")
+    result = noisy.scalar_chain(w, b, model["activations"], data["probe_x"], data["probe_probability"], model["noise_std"])
+    return "I_XT", None, float(result.value[int(layer[1:]) - 1])
+
+
+def _linearised(given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int) -> tuple[str, str | None, float]:
+    x = torch.from_numpy(data["x"]).double()
+    network = build(model, tuple(x.shape[1:]))
+    moments = network.moments(parameters, x, model["noise_std"])[layer]
+    depth = network.observed.index(layer) + 1
+    generator = torch_generator(given["seed"], 0, "estimate", epoch, depth)
+    result = noisy.linearised(moments.mean, moments.covariance.float().double(), draws=section["draws"], generator=generator)
+    return "I_XT", None, float(result.value)
+
+
+def _binning(given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int) -> tuple[str, str | None, float]:
+    x = torch.from_numpy(data["x"]).double()
+    mean = build(model, tuple(x.shape[1:])).moments(parameters, x, 0.0)[layer].mean
+    width = section["widths"][-1]
+    return "H_T", canonical_json({"width": width}), float(binning.entropy(mean, width))
+
+
+RECOMPUTE = {"scalar_chain": _chain, "linearised": _linearised, "binning": _binning}

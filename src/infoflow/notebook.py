@@ -1,0 +1,50 @@
+"""Execute a document's notebook with papermill and turn it into one HTML file that works offline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from infoflow.io import InputError, atomic, canonical_json
+
+
+def execute(settings: dict[str, Any], source: str, executed: str, output: str, results: str) -> None:
+    """Run `source` into `executed`, then copy it to `output` and write the HTML beside it.
+
+    `executed` is a log: a failure leaves it there with the trace in the cell that failed.
+
+    Raises:
+        InputError: a cell failed; the message names the notebook, the cell and the error.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    # The kernel `python3` of this environment comes before any that the user has installed.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ["IPYTHONDIR"] = str(Path(results, ".ipython").absolute())
+    parameters = {"results": results, "save_to": f"{results}/figures", "settings": canonical_json(settings)}
+    Path(executed).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            source, executed, parameters=parameters, kernel_name="python3", progress_bar=False, log_output=True
+        )
+    except PapermillExecutionError as error:
+        raise InputError(f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {executed}") from None
+    with atomic(output) as temporary:
+        shutil.copyfile(executed, temporary)
+    with atomic(Path(output).with_suffix(".html")) as temporary:
+        temporary.write_text(to_html(output), encoding="utf-8")
+
+
+def to_html(notebook: str) -> str:
+    """A notebook as HTML: pictures embedded, no script from the network."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(
+        template_name="lab", embed_images=True, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="",
+        exclude_input_prompt=True, exclude_output_prompt=True,
+    )  # fmt: skip
+    body, _ = exporter.from_filename(notebook)
+    return body
