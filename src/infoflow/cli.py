@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("estimates", "history", "weights", "datasets"):
         claims_parser.add_argument(f"--{name}", nargs="*", default=[])
     claims_parser.add_argument("--convergence")
-    add("notebook", notebook, "source", "executed", "output", "results")
+    add("notebook", notebook, "source", "executed", "output", "results", "figures")
     add("report", report, "root")
     reference_parser = add("reference", reference, settings=False)
     reference_parser.add_argument("--results", default="results")
@@ -114,11 +114,11 @@ def claims(settings: dict[str, Any], output: str, tables: str, **inputs: Any) ->
     stage.run(settings, inputs, output, tables)
 
 
-def notebook(settings: dict[str, Any], source: str, executed: str, output: str, results: str) -> None:
+def notebook(settings: dict[str, Any], source: str, executed: str, output: str, results: str, figures: str) -> None:
     """Execute a document's notebook and turn it into HTML."""
     from infoflow import notebook as stage
 
-    stage.execute(settings, source, executed, output, results)
+    stage.execute(settings, source, executed, output, results, figures)
 
 
 def report(settings: dict[str, Any], root: str) -> None:

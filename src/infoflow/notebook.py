@@ -10,10 +10,10 @@ from typing import Any
 from infoflow.io import InputError, atomic, canonical_json
 
 
-def execute(settings: dict[str, Any], source: str, executed: str, output: str, results: str) -> None:
+def execute(settings: dict[str, Any], source: str, executed: str, output: str, results: str, figures: str) -> None:
     """Run `source` into `executed`, then copy it to `output` and write the HTML beside it.
 
-    `executed` is a log: a failure leaves it there with the trace in the cell that failed.
+    The notebook reads `results` and saves its figures under `figures`. `executed` is a log: a failure leaves it there with the trace in the cell that failed.
 
     Raises:
         InputError: a cell failed; the message names the notebook, the cell and the error.
@@ -23,8 +23,8 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
 
     # The kernel `python3` of this environment comes before any that the user has installed.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    os.environ["IPYTHONDIR"] = str(Path(results, ".ipython").absolute())
-    parameters = {"results": results, "save_to": f"{results}/figures", "settings": canonical_json(settings)}
+    os.environ["IPYTHONDIR"] = str(Path(executed).parent.absolute() / ".ipython")
+    parameters = {"results": results, "save_to": figures, "settings": canonical_json(settings)}
     Path(executed).parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(

@@ -347,6 +347,10 @@ class Plan:
         """Paths of the tables that a document's figures are drawn from."""
         return {name: f"{self.root}/tables/{document}/{name}.parquet" for name in TABLES[document]}
 
+    def reference_tables(self, document: str) -> list[str]:
+        """Paths of a document's reference tables and verdicts, which are in git."""
+        return [f"results/reference/{document}/{name}.parquet" for name in ("claims", *TABLES[document])]
+
     def claims(self, document: str) -> str:
         """Path of a document's claims."""
         return f"{self.root}/claims/{document}.parquet"

@@ -2,6 +2,8 @@
 
 Inputs:  notebooks/<document>.ipynb, the document's tables, claims and weights
 Outputs: results/notebooks/<document>.{ipynb,html}, results/figures/<document>/<figure>.{svg,png}
+
+The `reference` rules run the same notebooks on the reference results that are in git.
 """
 
 for document in PLAN.documents:
@@ -38,9 +40,37 @@ for document in PLAN.documents:
         params:
             settings=canonical_json(PLAN.notebook_settings(document)),
             results=PLAN.root,
+            figures=f"{PLAN.root}/figures",
         message:
             f"notebook of {document}"
         shell:
             "infoflow notebook --settings {params.settings:q} --source {input.source:q}"
             " --executed {log.executed:q} --output {output.notebook:q} --results {params.results:q}"
-            " > {log.text:q} 2>&1"
+            " --figures {params.figures:q} > {log.text:q} 2>&1"
+
+    rule:
+        name:
+            f"reference_{document}"
+        input:
+            source=f"notebooks/{document}.ipynb",
+            tables=PLAN.reference_tables(document),
+            src=sources(f"infoflow.figures.{document}", "infoflow.figures", "infoflow.notebook"),
+        output:
+            html=f"results/reference-figures/{document}.html",
+            notebook=f"results/reference-figures/{document}.ipynb",
+        log:
+            executed=f"{PLAN.root}/logs/reference/{document}.ipynb",
+            text=f"{PLAN.root}/logs/reference/{document}.log",
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=2000,
+        params:
+            settings=canonical_json(PLAN.notebook_settings(document)),
+        message:
+            f"reference figures of {document}"
+        shell:
+            "infoflow notebook --settings {params.settings:q} --source {input.source:q}"
+            " --executed {log.executed:q} --output {output.notebook:q} --results results/reference"
+            " --figures results/reference-figures > {log.text:q} 2>&1"
