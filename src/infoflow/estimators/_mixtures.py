@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-LEAF = 128  # queries a box
-TILE = 1024  # components a tile: 128 x 1024 float64 exponents stay in the second-level cache
+LEAF = 128  # queries of a box that is not divided further
+WORK = 2**18  # pairs of a box that is not worth dividing further
+TILE = 2**17  # exponents at a time: 1 MiB of float64 stays in the second-level cache
 WIDE = 1000.0  # times the reach: a wider box would cost its exponents more than half of their digits
 LOWEST = -700.0  # exp() of float64 is six times slower where its result is denormal or zero
 
@@ -37,8 +38,9 @@ def boxes(queries: Tensor, low: Tensor, high: Tensor) -> Iterator[tuple[Tensor, 
         bottom, top = inside.aminmax(dim=1)
         columns = columns[(low[axis][columns] <= top[axis]) & (high[axis][columns] >= bottom[axis])]
         width, axis = (top - bottom).max(0)
-        if width < narrow or (len(rows) <= LEAF and width < wide) or len(rows) == 1:
-            yield from ((part, columns) for part in rows.split(LEAF))
+        small = len(rows) <= LEAF or len(rows) * len(columns) <= WORK
+        if width < narrow or (small and width < wide) or len(rows) == 1:
+            yield from ((part, columns) for part in rows.split(max(LEAF, WORK // max(1, len(columns)))))
             continue
         order, half = inside[axis].argsort(), len(rows) // 2
         stack += [(rows[order[:half]], columns, axis), (rows[order[half:]], columns, axis)]
@@ -47,8 +49,8 @@ def boxes(queries: Tensor, low: Tensor, high: Tensor) -> Iterator[tuple[Tensor, 
 def sum_exp_product(left: Tensor, right: Tensor) -> Tensor:
     """Return sum_j exp((left @ right)_ij) for left (b, f) and right (f, n), tile by tile in one buffer."""
     total = torch.zeros_like(left[:, 0])
-    buffer = left.new_empty(len(left) * TILE)
-    for part in right.split(TILE, 1):
+    buffer = left.new_empty(max(TILE, len(left)))
+    for part in right.split(max(1, TILE // len(left)), 1):
         tile = buffer[: len(left) * part.shape[1]].view(len(left), part.shape[1])
         total += torch.mm(left, part, out=tile).clamp_(min=LOWEST).exp_().sum(1)
     return total

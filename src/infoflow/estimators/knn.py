@@ -29,7 +29,8 @@ from infoflow.estimators._common import (
 )
 
 METRICS = {"euclidean": 2.0, "chebyshev": math.inf}
-INDEXES = ("brute", "kdtree")
+INDEXES = ("auto", "brute", "kdtree")
+FEW = 4  # dimensions up to which a tree beats all pairs at n = 10 000
 ELEMENTS = 2**18  # of a block of distances: 2 MiB of float64
 GROUP = 64  # columns whose smallest distance stands for them
 SPARE = 4  # candidates beyond the k neighbours
@@ -37,7 +38,7 @@ SPARE = 4  # candidates beyond the k neighbours
 
 @reported_in("nats")
 def entropy(
-    activity, k: int, metric: str = "euclidean", *, offset: float = 0.0, index: str = "brute"
+    activity, k: int, metric: str = "euclidean", *, offset: float = 0.0, index: str = "auto"
 ) -> Tensor:
     """Kozachenko-Leonenko entropy h = (d/n) sum_i ln(r_i + offset) + ln V_d + psi(n) - psi(k), in nats.
 
@@ -49,7 +50,8 @@ def entropy(
         metric: "euclidean" or "chebyshev".
         offset: Added to the distances. At 0, rows that occur more than k times give -inf (see `diagnostics`);
             with ties a positive offset sets the number by itself.
-        index: "brute", or "kdtree" (scipy's tree, also exact: faster for d <= 3 or n > 20 000 at small d).
+        index: "brute" (blocks of all pairs), "kdtree" (scipy's tree, on the CPU), both exact; "auto" takes
+            the tree for d <= 4.
 
     Returns:
         0-d, nats, no ceiling.
@@ -68,7 +70,7 @@ def entropy(
 
 
 @reported_in("nats")
-def mutual_information(x, y, k: int, *, algorithm: int = 1) -> Tensor:
+def mutual_information(x, y, k: int, *, algorithm: int = 1, index: str = "auto") -> Tensor:
     """Kraskov's estimate of I(X; Y), in nats, with the maximum norm in the joint space and in both marginals.
 
     Algorithm 1: psi(k) + psi(n) - <psi(n_x + 1) + psi(n_y + 1)>, n_x the samples nearer in x than the k-th
@@ -80,6 +82,7 @@ def mutual_information(x, y, k: int, *, algorithm: int = 1) -> Tensor:
         y: (n, d_y).
         k: Neighbour, 1 <= k < n.
         algorithm: 1 or 2.
+        index: As in `entropy`, with d = d_x + d_y; the tree serves algorithm 1.
 
     Returns:
         0-d, nats, may be slightly negative; ceiling psi(n) + psi(k) - 2 psi(1) (algorithm 1). For ties
@@ -95,7 +98,10 @@ def mutual_information(x, y, k: int, *, algorithm: int = 1) -> Tensor:
     k = counting(k, "k", 1, n - 1)
     if algorithm not in (1, 2):
         raise ValueError(f"algorithm: expected 1 or 2, got {algorithm}")
-    terms = torch.cat([_kraskov_terms(x, y, rows, k, algorithm) for rows in _row_blocks(n)])
+    if algorithm == 1 and _by_tree(index, x.shape[1] + y.shape[1]):
+        terms = _kraskov_terms_by_tree(x, y, k)
+    else:
+        terms = torch.cat([_kraskov_terms(x, y, rows, k, algorithm) for rows in _row_blocks(n)])
     return _psi(k) - (1 / k if algorithm == 2 else 0.0) + _psi(n) - terms.mean()
 
 
@@ -175,12 +181,21 @@ def _row_blocks(n: int, elements: int = 0):
 
 def _radii(x: Tensor, k: int, p: float, index: str) -> Tensor:
     """Return the distance (n,) of every row to its k-th neighbour."""
-    if choice(index, "index", INDEXES) == "kdtree":
-        distances = cKDTree(x.cpu().numpy()).query(x.cpu().numpy(), k=[k + 1], p=p)[0]
-        return torch.as_tensor(distances[:, 0], device=x.device)
+    if _by_tree(index, x.shape[1]):
+        return _tree_radii(x, k, p)
     if p == 2:
         return _euclidean_radii(x - x.mean(0), k)
     return torch.cat([_smallest(_distances(x, rows, p), k) for rows in _row_blocks(len(x))])
+
+
+def _by_tree(index: str, d: int) -> bool:
+    return choice(index, "index", INDEXES) == "kdtree" or (index == "auto" and d <= FEW)
+
+
+def _tree_radii(x: Tensor, k: int, p: float) -> Tensor:
+    values = x.cpu().numpy()
+    distances = cKDTree(values).query(values, k=[k + 1], p=p, workers=torch.get_num_threads())[0]
+    return torch.as_tensor(distances[:, 0], device=x.device)
 
 
 def _distances(x: Tensor, rows: slice, p: float) -> Tensor:
@@ -279,6 +294,21 @@ def _kraskov_terms(x: Tensor, y: Tensor, rows: slice, k: int, algorithm: int) ->
         columns = _candidates(joint, k)[1]
         counts = [(m <= m.gather(1, columns).amax(1, keepdim=True)).sum(1) for m in (in_x, in_y)]
     return sum(torch.digamma(count.to(torch.float64)) for count in counts)
+
+
+def _kraskov_terms_by_tree(x: Tensor, y: Tensor, k: int) -> Tensor:
+    """Return the digamma terms (n,) of algorithm 1, from the same differences as without the tree."""
+    radius = _tree_radii(torch.cat([x, y], 1), k, math.inf)
+    inner = torch.nextafter(radius, torch.full_like(radius, -1.0))  # the tree counts <=, algorithm 1 counts <
+    return sum(torch.digamma(_count_within(v, inner).clamp(min=1).to(torch.float64)) for v in (x, y))
+
+
+def _count_within(x: Tensor, radius: Tensor) -> Tensor:
+    """Return how many samples (n,), oneself included, are within `radius` in the maximum norm."""
+    values = x.cpu().numpy()
+    options = {"p": math.inf, "return_length": True, "workers": torch.get_num_threads()}
+    counts = cKDTree(values).query_ball_point(values, radius.cpu().numpy(), **options)
+    return torch.as_tensor(counts, device=x.device)
 
 
 def _ross_counts(

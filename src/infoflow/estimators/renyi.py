@@ -52,7 +52,7 @@ def gram(x, sigma: float) -> Tensor:
     Raises:
         ValueError: On bad x or sigma <= 0.
     """
-    return _gram(_as_data(x, "x") / positive(sigma, "sigma"))
+    return _gram(_concatenated([_as_data(x, "x")], [positive(sigma, "sigma")]))
 
 
 @reported_in("bits")
@@ -185,10 +185,37 @@ def mutual_information(
     """
     ts = list(ts) if isinstance(ts, list | tuple) else [ts]
     sigmas = _as_widths(sigmas, 1 + len(ts))
+    if choice(approximation, "approximation", APPROXIMATIONS) == "exact" and alpha != 2:
+        return _exact_information([x], ts, _order(alpha), sigmas)
     options = {"approximation": approximation, "rank": rank, "generator": generator}
     alone = joint_entropy([x], alpha, sigmas[:1], **options)
     layer = joint_entropy(ts, alpha, sigmas[1:], **options)
     return alone + layer - joint_entropy([x, *ts], alpha, sigmas, **options)
+
+
+def _exact_information(xs: list, ts: list, alpha: float, sigmas: list) -> Tensor:
+    """S(X) + S(T) - S(X, T) from one Gram matrix of each side and their product."""
+    (z, x_labels), (u, t_labels) = _combine(xs, sigmas[:1]), _combine(ts, sigmas[1:])
+    if len(z if z is not None else x_labels) != len(u if u is not None else t_labels):
+        raise ValueError("x and ts: expected equal numbers of samples")
+    K = None if z is None else _gram(z)
+    value = _product_entropy(K, x_labels, alpha)
+    L = None if u is None else _gram(u)
+    value = value + _product_entropy(L, t_labels, alpha)
+    if K is None or L is None:
+        both = L if K is None else K
+    else:
+        both = K * L if K.requires_grad or L.requires_grad else K.mul_(L)
+    del K, L
+    return value - _product_entropy(both, _joint_labels(x_labels, t_labels), alpha)
+
+
+def _product_entropy(K: Tensor | None, labels: Tensor | None, alpha: float) -> Tensor:
+    """Return S_alpha of a Gram matrix times the delta kernel of labels, either perhaps None."""
+    if K is None:
+        return _frequency_entropy(labels, alpha)
+    blocks = [K] if labels is None else [K[i][:, i] for i in _members(labels)]
+    return _spectrum_entropy(torch.cat([_eigenvalues(block) for block in blocks]) / len(K), alpha)
 
 
 def power_width(n: int, d: int, factor: float, *, dimensions: bool = False) -> float:
@@ -283,37 +310,65 @@ def _combine(xs, sigmas) -> tuple[Tensor | None, Tensor | None]:
     xs = list(xs) if isinstance(xs, list | tuple) else [xs]
     if not xs:
         raise ValueError("xs: expected at least one variable")
-    data, labels = [], []
+    data, scales, labels = [], [], None
     for i, (x, sigma) in enumerate(zip(xs, _as_widths(sigmas, len(xs)), strict=True)):
         if sigma is None:
-            x = as_tensor(x)
-            if x.ndim != 1 or x.is_floating_point() or len(x) < 2:
-                raise ValueError(
-                    f"xs[{i}]: without a sigma expected integer labels (n,), got {tuple(x.shape)}"
-                )
-            labels.append(as_labels(x, len(x), x.device))
+            labels = _joint_labels(labels, _integer_labels(x, f"xs[{i}]"))
         else:
-            data.append(_as_data(x, f"xs[{i}]") / positive(sigma, f"sigmas[{i}]"))
-    if len({len(v) for v in data + labels}) != 1:
-        raise ValueError(f"xs: expected equal numbers of samples, got {[len(v) for v in data + labels]}")
-    joint = torch.unique(torch.stack(labels, 1), dim=0, return_inverse=True)[1] if labels else None
-    return (torch.cat(data, 1) if data else None), joint
+            data.append(_as_data(x, f"xs[{i}]"))
+            scales.append(positive(sigma, f"sigmas[{i}]"))
+    lengths = {len(v) for v in data} | ({len(labels)} if labels is not None else set())
+    if len(lengths) != 1:
+        raise ValueError(f"xs: expected equal numbers of samples, got {sorted(lengths)}")
+    return (_concatenated(data, scales) if data else None), labels
+
+
+def _integer_labels(x, name: str) -> Tensor:
+    x = as_tensor(x)
+    if x.ndim != 1 or x.is_floating_point() or len(x) < 2:
+        raise ValueError(f"{name}: without a sigma expected integer labels (n,), got {tuple(x.shape)}")
+    return as_labels(x, len(x), x.device)
+
+
+def _joint_labels(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """Return class numbers of pairs of labels (n,), either perhaps None."""
+    if first is None or second is None:
+        return second if first is None else first
+    if len(first) != len(second):
+        raise ValueError(f"xs: expected equal numbers of samples, got {len(first)} and {len(second)}")
+    return torch.unique(first * (second.max() + 1) + second, return_inverse=True)[1]
+
+
+def _concatenated(data: list[Tensor], scales: list[float]) -> Tensor:
+    """Return the variables (n, d_i), each divided by its scale, side by side, in one copy."""
+    if any(x.requires_grad for x in data):
+        return torch.cat([(x - x.detach().mean(0)) / s for x, s in zip(data, scales, strict=True)], 1)
+    result = data[0].new_empty(len(data[0]), sum(x.shape[1] for x in data))
+    places = result.split([x.shape[1] for x in data], 1)
+    for x, scale, place in zip(data, scales, places, strict=True):
+        torch.sub(x, x.mean(0), out=place).div_(scale)
+    return result
+
+
+def _members(labels: Tensor) -> list[Tensor]:
+    """Return the samples' numbers of each class."""
+    return [(labels == c).nonzero()[:, 0] for c in range(int(labels.max()) + 1)]
 
 
 def _split(z: Tensor, labels: Tensor | None) -> list[Tensor]:
     """Return the samples of each class."""
-    return [z] if labels is None else [z[labels == c] for c in range(int(labels.max()) + 1)]
+    return [z] if labels is None else [z[i] for i in _members(labels)]
 
 
 def _gram(z: Tensor) -> Tensor:
-    """Return exp(-|z_i - z_j|^2 / 2) in one matrix; distances below rounding, also to oneself, are 0."""
-    z = z - z.detach().mean(0)
-    norms = z.square().sum(1, keepdim=True)
+    """Return exp(-|z_i - z_j|^2 / 2) in one matrix for z about its mean; distances below rounding are 0."""
+    products = torch.mm(z, z.T)
+    norms = products.diagonal()[:, None].clone()
     rounding = 8 * torch.finfo(z.dtype).eps * norms.detach().max()
     if rounding > 1e-7:  # |a|^2 + |b|^2 - 2 a.b would cost digits
         exponents, rounding = torch.cdist(z, z, compute_mode=DIRECT).square().mul(-0.5), 0.0
     else:
-        exponents = torch.mm(z, z.T).sub_(0.5 * norms).sub_(0.5 * norms.T)
+        exponents = products.sub_(0.5 * norms).sub_(0.5 * norms.T)
     exponents = exponents.masked_fill_(exponents.detach() >= -rounding, 0.0)
     return exponents.clamp_(min=_pairs.LOWEST).exp_()
 

@@ -97,7 +97,9 @@ def test_information_is_the_definition(d, k, algorithm):
     x = normal(400, d)
     y = x + normal(400, d, 1)
     expected = reference_information(x, y, k, algorithm)
-    assert knn.mutual_information(x, y, k, algorithm=algorithm).item() == pytest.approx(expected, abs=1e-9)
+    for index in ("auto", "brute", "kdtree"):
+        value = knn.mutual_information(x, y, k, algorithm=algorithm, index=index)
+        assert value.item() == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("algorithm", [1, 2])
