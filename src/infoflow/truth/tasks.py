@@ -1,8 +1,9 @@
 """Tasks with known mutual information: a sampler and its truth in nats, by id.
 
-Classic tasks are those of the literature on estimators (Czyz et al., Beyond normal, NeurIPS 2023, and before);
-network tasks are layers whose information is known: linear-Gaussian, scalar noisy, the 12-bit task, quantised, and
-injective maps of low-dimensional variables. A one-to-one map of either variable leaves the information as it was.
+Classic tasks are those of the literature on estimators (Czyz et al., Beyond normal, NeurIPS 2023, and
+before); network tasks are layers whose information is known: linear-Gaussian, scalar noisy, the 12-bit
+task, quantised, and injective maps of low-dimensional variables. A one-to-one map of either variable leaves
+the information as it was.
 """
 
 import math
