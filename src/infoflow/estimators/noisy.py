@@ -239,8 +239,9 @@ def _quadrature_1d(centres: Tensor) -> tuple[Tensor, Tensor]:
     grid = torch.cat([_grid(piece) for piece in pieces])
     log_sums, missed = _mixtures.isotropic_log_sums(grid[:, None], centres)
     log_p = log_sums - math.log(len(centres)) - 0.5 * math.log(2 * math.pi)
-    mass = log_p.exp() * STEP
-    return -(mass * log_p).sum(), (mass * missed * (1 + log_p.abs())).sum()
+    p = log_p.exp()  # 0 where no centre is within reach
+    lost = torch.where(p > 0, p * missed * (1 + log_p.abs()), 0.0)
+    return -torch.xlogy(p, p).sum() * STEP, lost.sum() * STEP
 
 
 def _quadrature_2d(centres: Tensor) -> tuple[Tensor, Tensor]:

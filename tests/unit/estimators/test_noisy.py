@@ -237,6 +237,20 @@ def test_far_apart_clusters_keep_their_digits():
     assert abs(twice.value - once.value - math.log(2)) < 4 * error
 
 
+def test_scalar_quadrature_skips_wide_gaps():
+    centres = torch.tensor([0.0, 17.0, 40.0, 1e6], dtype=torch.float64)
+    estimate = noisy.mutual_information(centres[:, None], None, 1.0)
+    assert estimate.value.item() == pytest.approx(math.log(4), abs=1e-9)
+    assert 0 <= estimate.bias_bound < 1e-6
+
+
+def test_constant_layer_has_no_information():
+    for d in (1, 2, 4):
+        layer = torch.full((300, d), 0.7)
+        estimate = noisy.mutual_information(layer, None, 0.005, generator=generator())
+        assert estimate.value.item() == pytest.approx(0, abs=1e-9)
+
+
 def test_float32_centres_agree_with_float64():
     centres = torch.randn(200, 1, generator=generator()) + 1000
     expected = noisy.mixture_entropy(centres.double(), 0.05).value
