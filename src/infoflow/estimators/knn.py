@@ -32,7 +32,7 @@ METRICS = {"euclidean": 2.0, "chebyshev": math.inf}
 INDEXES = ("auto", "brute", "kdtree")
 FEW = 4  # dimensions up to which a tree beats all pairs at n = 10 000
 ELEMENTS = 2**18  # of a block of distances: 2 MiB of float64
-GROUP = 64  # columns whose smallest distance stands for them
+GROUP = 64  # columns whose smallest distance stands for them; a power of 2
 SPARE = 4  # candidates beyond the k neighbours
 
 
@@ -223,8 +223,10 @@ def _candidates(distances: Tensor, count: int) -> tuple[Tensor, Tensor]:
     groups = n // GROUP
     if groups <= 2 * count:
         return distances.topk(count, largest=False)
-    body = distances[:, : groups * GROUP].view(rows, GROUP, groups)  # a group is every `groups`-th column
-    best = body.amin(1).topk(count, largest=False).indices  # (rows, count)
+    minima = distances[:, : groups * GROUP]  # a group is every `groups`-th column
+    while minima.shape[1] > groups:  # halving keeps to whole vectors, unlike a reduction over strides
+        minima = torch.minimum(*minima.chunk(2, 1))
+    best = minima.topk(count, largest=False).indices  # (rows, count)
     columns = best[:, None] + groups * torch.arange(GROUP, device=distances.device)[:, None]
     rest = torch.arange(groups * GROUP, n, device=distances.device).expand(rows, -1)
     columns = torch.cat([columns.flatten(1), rest], 1)
