@@ -99,18 +99,19 @@ def main() -> None:
         print(json.dumps(_measure(sys.argv[1], json.loads(sys.argv[2]))))
         return
     rows = []
+    for work, who, n, function, arguments in _cases():
+        rows.append({"work": work, "who": who, "n": n, **_in_own_process(function, arguments)})
+        print(rows[-1], flush=True)
+        _write(rows)
+
+
+def _cases():
+    """Yield (work, who, n, function, arguments) of every row."""
     for work, entries in WORK.items():
-        for who, function, arguments in entries:
-            rows.append({"work": work, "who": who, "n": "", **_in_own_process(function, arguments)})
-            print(rows[-1], flush=True)
+        yield from ((work, who, "", function, arguments) for who, function, arguments in entries)
     for name, (function, tail) in GROWTH.items():
         for n in SIZES:
-            arguments = (n, *(n if value is None else value for value in tail))
-            rows.append(
-                {"work": f"growth: {name}", "who": "infoflow", "n": n, **_in_own_process(function, arguments)}
-            )
-            print(rows[-1], flush=True)
-    _write(rows)
+            yield f"growth: {name}", "infoflow", n, function, (n, *(n if v is None else v for v in tail))
 
 
 def _in_own_process(function: str, arguments) -> dict:
@@ -199,10 +200,10 @@ def _write(rows: list[dict]) -> None:
     lines.append("|---|" + "---|" * (len(SIZES) + 2))
     for name in GROWTH:
         mine = [r for r in rows if r["work"] == f"growth: {name}"]
-        cells = " | ".join(f"{r['seconds']:.4f} s, {r['extra_mib']:.0f} MiB" for r in mine)
-        lines.append(
-            f"| {name} | {cells} | {_exponent(mine, 'seconds'):.2f} | {_exponent(mine, 'extra_mib'):.2f} |"
-        )
+        if len(mine) == len(SIZES):
+            cells = " | ".join(f"{r['seconds']:.4f} s, {r['extra_mib']:.0f} MiB" for r in mine)
+            exponents = " | ".join(f"{_exponent(mine, column):.2f}" for column in ("seconds", "extra_mib"))
+            lines.append(f"| {name} | {cells} | {exponents} |")
     (HERE / "results.md").write_text("\n".join(lines) + "\n")
 
 
