@@ -26,7 +26,12 @@ class Estimate(NamedTuple):
 
 def as_tensor(x, device=None) -> Tensor:
     """Return `x` as a tensor; lists of Python floats keep their double precision."""
-    return torch.as_tensor(x if isinstance(x, Tensor) else np.asarray(x), device=device)
+    if not isinstance(x, Tensor):
+        x = np.asarray(x)
+        x = (
+            x if x.flags.writeable and min(x.strides, default=0) >= 0 else x.copy()
+        )  # torch shares neither kind
+    return torch.as_tensor(x, device=device)
 
 
 def as_samples(x, name: str, *, minimum: int = 2) -> Tensor:

@@ -44,6 +44,13 @@ def test_tables_and_estimates_are_converted_whole():
     assert isinstance(estimate, estimators.Estimate)
 
 
+def test_views_and_read_only_arrays_are_taken():
+    x = X.numpy().copy()
+    x.flags.writeable = False
+    assert knn.entropy(x[::-1], 3).item() == pytest.approx(knn.entropy(X, 3).item(), abs=1e-9)
+    assert renyi.entropy(x.tolist(), 2, 1.0) == renyi.entropy(X, 2, 1.0)
+
+
 def test_package_stands_alone():
     for module in estimators.__all__:
         source = inspect.getsource(inspect.getmodule(getattr(estimators, module)) or estimators)
