@@ -38,7 +38,9 @@ class ScalarData(Section):
     kind: Literal["scalar"]
     population: Literal["points", "normal", "normal_mixture", "uniform"]
     values: list[float] = Field([], description="points: the values of x, all equally likely")
-    targets: list[float] = Field([], description="points: the target of each value; otherwise the two classes' targets (x < 0, x > 0)")
+    targets: list[float] = Field(
+        [], description="points: the target of each value; otherwise the two classes' targets (x < 0, x > 0)"
+    )
     std: Positive = Field(0.5, description="normal, normal_mixture: standard deviation of x (of each mode)")
     low: float = Field(-1.0, description="uniform: lower end")
     high: float = Field(1.0, description="uniform: upper end")
@@ -51,7 +53,9 @@ class Szt12Data(Section):
     """The 12-bit task of Shwartz-Ziv and Tishby: all 4096 patterns, labelled by the icosahedral rule."""
 
     kind: Literal["szt12"]
-    train_fraction: Fraction = Field(0.8, description="share of the patterns used for training, drawn once for all seeds")
+    train_fraction: Fraction = Field(
+        0.8, description="share of the patterns used for training, drawn once for all seeds"
+    )
 
 
 class BitSequenceData(Section):
@@ -89,14 +93,22 @@ class MlpModel(Section):
     kind: Literal["mlp"]
     layers: list[Count] = Field(description="widths from the input to the output")
     activations: list[Activation] = Field(description="one for each layer of weights, the output layer included")
-    noise_std: Annotated[float, Field(ge=0)] = Field(0.0, description="standard deviation of the noise after each observed layer")
-    observe: Literal["hidden", "all"] = Field("hidden", description="layers that carry noise and are estimated: hidden ones, or the output too")
-    initial: Initial | None = Field(None, description="fixed initial values (scalar chains); otherwise uniform in ±1/sqrt(fan-in)")
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of the noise after each observed layer"
+    )
+    observe: Literal["hidden", "all"] = Field(
+        "hidden", description="layers that carry noise and are estimated: hidden ones, or the output too"
+    )
+    initial: Initial | None = Field(
+        None, description="fixed initial values (scalar chains); otherwise uniform in ±1/sqrt(fan-in)"
+    )
 
     @model_validator(mode="after")
     def _one_activation_a_layer(self) -> MlpModel:
         if len(self.activations) != len(self.layers) - 1:
-            raise ValueError(f"{len(self.layers) - 1} layers of weights need as many activations, not {len(self.activations)}")
+            raise ValueError(
+                f"{len(self.layers) - 1} layers of weights need as many activations, not {len(self.activations)}"
+            )
         if self.initial and not len(self.initial.weights) == len(self.initial.biases) == len(self.activations):
             raise ValueError("initial: one weight and one bias for each layer")
         if self.initial and set(self.layers) != {1}:
@@ -120,7 +132,9 @@ class CnnModel(Section):
     filters: list[Count] = [6, 16]
     dense: list[Count] = [64]
     classes: Count = 10
-    noise_std: Annotated[float, Field(ge=0)] = Field(0.0, description="standard deviation of the noise after each hidden activation")
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of the noise after each hidden activation"
+    )
 
 
 Model = Annotated[MlpModel | RecurrentModel | CnnModel, Field(discriminator="kind")]
@@ -145,18 +159,30 @@ class Training(Section):
     batch_size: Count
     epochs: Count
     shuffle: bool = True
-    accumulate_gradients: bool = Field(False, description="never reset gradients between steps (the flaw behind the published runs of kong2019)")
+    accumulate_gradients: bool = Field(
+        False,
+        description="never reset gradients between steps (the flaw behind the published runs of kong2019)",
+    )
     decay: Decay | None = None
-    orthonormal: Annotated[float, Field(ge=0)] = Field(0.0, description="α of W ← W − α(WWᵀW − W) after every step, all layers but the last")
-    clustering_penalty: float = Field(0.0, description="weight of the within-class scatter of the last hidden layer in the loss")
-    labels: Literal["task", "shuffled"] = Field("task", description="shuffled: training labels permuted within each seed, the null of the verdicts")
+    orthonormal: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="α of W ← W − α(WWᵀW − W) after every step, all layers but the last"
+    )
+    clustering_penalty: float = Field(
+        0.0, description="weight of the within-class scatter of the last hidden layer in the loss"
+    )
+    labels: Literal["task", "shuffled"] = Field(
+        "task", description="shuffled: training labels permuted within each seed, the null of the verdicts"
+    )
 
 
 class Snapshots(Section):
     """Epochs at which weights are kept: 0, each one up to `every_until`, then log-spaced ones, and the last."""
 
     every_until: Annotated[int, Field(ge=0)] = 0
-    log_spaced: Annotated[int, Field(ge=0)] = Field(0, description="points of a geometric grid from max(1, every_until) to epochs − 1, rounded, duplicates dropped")
+    log_spaced: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="points of a geometric grid from max(1, every_until) to epochs − 1, rounded, duplicates dropped",
+    )
 
 
 class Thinning(Section):
@@ -170,7 +196,9 @@ class Replicas(Section):
     """Repeated noisy passes kept beside the means, for sample propagation."""
 
     count: Count = Field(32, description="noisy passes of every input")
-    conditional: Annotated[int, Field(ge=0)] = Field(100, description="noisy passes of the conditional inputs, as published")
+    conditional: Annotated[int, Field(ge=0)] = Field(
+        100, description="noisy passes of the conditional inputs, as published"
+    )
     conditional_inputs: Annotated[int, Field(ge=0)] = 128
     seeds: Count = 3
     snapshots: Count = 12
@@ -196,14 +224,18 @@ class Experiment(Section):
     seeds: Count = 5
     axes: dict[str, list[Any]] = Field({}, description="dotted path of a setting -> the values it takes")
     stack: list[str] = Field([], description="axes whose points train in one stacked ensemble, beside the seeds")
-    variants: dict[Literal["as_published", "corrected"], dict[str, Any]] = Field({}, description="overrides of this experiment for each variant")
+    variants: dict[Literal["as_published", "corrected"], dict[str, Any]] = Field(
+        {}, description="overrides of this experiment for each variant"
+    )
     probe: Probe = Probe()
     estimators: list[Identifier] = []
 
     @model_validator(mode="after")
     def _stack_names_axes(self) -> Experiment:
         if unknown := set(self.stack) - set(self.axes):
-            raise ValueError(f"stack: {', '.join(sorted(unknown))} is not among the axes ({', '.join(self.axes) or 'none'})")
+            raise ValueError(
+                f"stack: {', '.join(sorted(unknown))} is not among the axes ({', '.join(self.axes) or 'none'})"
+            )
         return self
 
 
@@ -227,7 +259,9 @@ class ScalarClusters(Section):
     """Number of groups among the noiseless outputs of a scalar chain for enumerated inputs."""
 
     kind: Literal["scalar_clusters"]
-    gap: Positive = Field(3.0, description="groups are separate when further apart than this many noise standard deviations")
+    gap: Positive = Field(
+        3.0, description="groups are separate when further apart than this many noise standard deviations"
+    )
 
 
 class Linearised(Section):
@@ -236,7 +270,10 @@ class Linearised(Section):
     kind: Literal["linearised"]
     draws: Count = 1
     layers: list[str] = Field([], description="only these layers; empty: all")
-    overall_std: Positive | None = Field(None, description="rescale every layer to this overall standard deviation before its own noise: what is left of a change of I is clustering, not scale")
+    overall_std: Positive | None = Field(
+        None,
+        description="rescale every layer to this overall standard deviation before its own noise: what is left of a change of I is clustering, not scale",
+    )
 
 
 class SamplePropagation(Section):
@@ -245,7 +282,9 @@ class SamplePropagation(Section):
     kind: Literal["replicas"]
     counts: list[Count] = [16, 32]
     queries: Count = 2048
-    published: list[Count] = Field([], description="[passes in h(T), passes in h(T|X)] of the published estimate; empty leaves it out")
+    published: list[Count] = Field(
+        [], description="[passes in h(T), passes in h(T|X)] of the published estimate; empty leaves it out"
+    )
 
 
 class Binning(Section):
@@ -253,7 +292,9 @@ class Binning(Section):
 
     kind: Literal["binning"]
     widths: list[Positive] = []
-    edges: list[Annotated[list[float], Field(min_length=3, max_length=3)]] = Field([], description="[low, high, number of bins]")
+    edges: list[Annotated[list[float], Field(min_length=3, max_length=3)]] = Field(
+        [], description="[low, high, number of bins]"
+    )
 
 
 class Clustering(Section):
@@ -261,7 +302,9 @@ class Clustering(Section):
 
     kind: Literal["clustering"]
     layers: list[str] = Field([], description="only these layers; empty: all")
-    inputs: Annotated[int, Field(ge=2)] = Field(1024, description="at most this many evenly spaced inputs give the pairwise distances")
+    inputs: Annotated[int, Field(ge=2)] = Field(
+        1024, description="at most this many evenly spaced inputs give the pairwise distances"
+    )
     width: Positive = 0.05
     saturation: Positive = 0.9
 
@@ -286,7 +329,15 @@ class Histograms(Section):
 
 
 Estimator = Annotated[
-    ScalarChain | ScalarDensity | ScalarClusters | Linearised | SamplePropagation | Binning | Clustering | Values | Histograms,
+    ScalarChain
+    | ScalarDensity
+    | ScalarClusters
+    | Linearised
+    | SamplePropagation
+    | Binning
+    | Clustering
+    | Values
+    | Histograms,
     Field(discriminator="kind"),
 ]
 
@@ -299,7 +350,9 @@ class Convergence(Section):
     samples: list[Count]
     repeats: Count = 20
     queries: Count = 2000
-    chains: list[list[list[float]]] = Field(description="scalar chains on which estimates are held against quadrature: [weights, biases] each, tanh")
+    chains: list[list[list[float]]] = Field(
+        description="scalar chains on which estimates are held against quadrature: [weights, biases] each, tanh"
+    )
     chain_inputs: Count = Field(64, description="equally likely inputs of the chains, quantiles of N(0, 0.25)")
     chain_std: Positive = 0.05
 
@@ -558,7 +611,10 @@ def json_schema() -> dict[str, Any]:
     """The JSON schema that editors use, with `extends` allowed in experiments and nothing required there."""
     schema = Config.model_json_schema()
     experiment = schema["$defs"]["Experiment"]
-    experiment["properties"]["extends"] = {"type": "string", "description": "id of the experiment this one is a change of"}
+    experiment["properties"]["extends"] = {
+        "type": "string",
+        "description": "id of the experiment this one is a change of",
+    }
     for definition in schema["$defs"].values():
         definition.pop("required", None)  # an overlay or an extending experiment sets only some keys
     schema.pop("required", None)

@@ -144,11 +144,22 @@ def binned(
     choices += [({"edges": e}, {"edges": (e[0], e[1], int(e[2]))}) for e in settings["edges"]]
     for shown, options in choices:
         common = {"settings": canonical_json(shown), "n": n}
-        yield {**common, "quantity": "H_T", "value": float(binning.entropy(mean, **options)), "ceiling": math.log(n)}
+        yield {
+            **common,
+            "quantity": "H_T",
+            "value": float(binning.entropy(mean, **options)),
+            "ceiling": math.log(n),
+        }
         information = float(binning.mutual_information(mean, labels, **options))
         yield {**common, "quantity": "I_TY", "value": information, "ceiling": label_entropy}
     rows = torch.unique(mean, dim=0)
-    yield {"quantity": "distinct_rows", "value": float(len(rows)), "n": n, "ceiling": float(n), "unit": "count"}
+    yield {
+        "quantity": "distinct_rows",
+        "value": float(len(rows)),
+        "n": n,
+        "ceiling": float(n),
+        "unit": "count",
+    }
 
 
 def clusters(
@@ -183,7 +194,10 @@ def values(settings: dict[str, Any], path: str) -> pd.DataFrame:
         for epoch in epochs:
             mean = recorded[f"{epoch}/{settings['layer']}/mean"][()]
             table = pd.DataFrame({f"t{k + 1}": column.astype(np.float32) for k, column in enumerate(mean.T)})
-            table["label"], table["split"] = file["labels"][()].astype(np.int8), file["split"][()].astype(np.int8)
+            table["label"], table["split"] = (
+                file["labels"][()].astype(np.int8),
+                file["split"][()].astype(np.int8),
+            )
             tables.append(table.assign(epoch=epoch, layer=settings["layer"]))
     names = {name: settings[name] for name in ("experiment", "point")}
     return pd.concat(tables, ignore_index=True).assign(**names)
@@ -199,7 +213,16 @@ def histograms(settings: dict[str, Any], path: str) -> pd.DataFrame:
             for layer in file.attrs["layers"]:
                 mean = recorded[epoch][layer]["mean"][()]
                 count, _ = np.histogram(mean, edges)
-                rows.append(pd.DataFrame({"epoch": int(epoch), "layer": layer, "t": (edges[1:] + edges[:-1]) / 2, "share": count / mean.size}))
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            "epoch": int(epoch),
+                            "layer": layer,
+                            "t": (edges[1:] + edges[:-1]) / 2,
+                            "share": count / mean.size,
+                        }
+                    )
+                )
     names = {name: settings[name] for name in ("experiment", "point")}
     return pd.concat(rows, ignore_index=True).assign(**names)
 
@@ -216,6 +239,7 @@ class Chain(NamedTuple):
     epochs: list[int]
     w: Tensor
     b: Tensor
+    kept: Tensor  # (epochs, seeds), False where later seeds are thinned
     nodes: Tensor  # (m,)
     probabilities: Tensor  # (m,)
     continuous: bool
@@ -230,48 +254,48 @@ def _chain(settings: dict[str, Any], weights: str, dataset: str) -> Chain:
     )
     population, attributes = read_h5(dataset, "probe_x", "probe_probability")
     nodes, probabilities = (torch.from_numpy(population[name]) for name in ("probe_x", "probe_probability"))
-    return Chain(list(stored), w, b, nodes, probabilities, bool(attributes["continuous"]))
+    kept = torch.ones(w.shape[:2], dtype=torch.bool)
+    if settings["thinned"]:
+        rare = torch.tensor([epoch not in settings["thinned"]["epochs"] for epoch in stored])
+        kept[rare, settings["thinned"]["after_seed"] :] = False
+    return Chain(list(stored), w, b, kept, nodes, probabilities, bool(attributes["continuous"]))
 
 
 def _noiseless(chain: Chain, activations: list[str]) -> Iterator[Tensor]:
-    """Values of every layer without noise, (epochs, seeds, m)."""
-    s = chain.nodes.expand(*chain.w.shape[:2], len(chain.nodes))
+    """Values of every layer without noise at the kept snapshots, (kept, m)."""
+    w, b = chain.w[chain.kept], chain.b[chain.kept]
+    s = chain.nodes.expand(len(w), len(chain.nodes))
     for k, activation in enumerate(activations):
-        s = ACTIVATIONS[activation](chain.w[..., k, None] * s + chain.b[..., k, None])
+        s = ACTIVATIONS[activation](w[:, k, None] * s + b[:, k, None])
         yield s
 
 
-def _grid(values: Tensor, epochs: list[int], layer: int, **columns: Any) -> pd.DataFrame:
-    """Values (epochs, seeds) of one layer as rows."""
-    count, seeds = values.shape
-    return pd.DataFrame(
-        {
-            "seed": np.tile(np.arange(seeds), count),
-            "epoch": np.repeat(epochs, seeds),
-            "layer": f"T{layer}",
-            "depth": layer,
-            "value": values.flatten().numpy(),
-            **columns,
-        }
-    )
+def _rows(values: Tensor, chain: Chain, layer: int, **columns: Any) -> pd.DataFrame:
+    """Values (kept,) of one layer as rows."""
+    epoch, seed = torch.nonzero(chain.kept, as_tuple=True)
+    given = {
+        "seed": seed.numpy(),
+        "epoch": np.array(chain.epochs)[epoch],
+        "layer": f"T{layer}",
+        "depth": layer,
+    }
+    return pd.DataFrame({**given, "value": values.numpy(), **columns})
 
 
 def scalar_chain(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
     """I(X;T) of every layer by quadrature, and the standard deviation of the layer's noiseless values."""
     chain = _chain(settings, weights, dataset)
     activations = settings["model"]["activations"]
-    result = noisy.scalar_chain(
-        chain.w, chain.b, activations, chain.nodes, chain.probabilities, settings["noise_std"], continuous=chain.continuous
-    )
+    w, b, std = chain.w[chain.kept], chain.b[chain.kept], settings["noise_std"]
+    result = noisy.scalar_chain(w, b, activations, chain.nodes, chain.probabilities, std, continuous=chain.continuous)
     ceiling = math.nan if chain.continuous else float(torch.special.entr(chain.probabilities).sum())
     tables = []
     for k, s in enumerate(_noiseless(chain, activations)):
         mean = (s * chain.probabilities).sum(-1, keepdim=True)
         deviation = ((s - mean).square() * chain.probabilities).sum(-1).sqrt()
-        bias = torch.as_tensor(result.bias_bound).expand(result.value.shape)[..., k].flatten().numpy()
-        information = result.value[..., k]
-        tables.append(_grid(information, chain.epochs, k + 1, quantity="I_XT", bias_bound=bias, ceiling=ceiling))
-        tables.append(_grid(deviation, chain.epochs, k + 1, quantity="std_T", unit="none"))
+        bias = torch.as_tensor(result.bias_bound).expand(result.value.shape)[:, k].numpy()
+        tables.append(_rows(result.value[:, k], chain, k + 1, quantity="I_XT", bias_bound=bias, ceiling=ceiling))
+        tables.append(_rows(deviation, chain, k + 1, quantity="std_T", unit="none"))
     return tidy(pd.concat(tables), settings)
 
 
@@ -282,11 +306,11 @@ def scalar_clusters(settings: dict[str, Any], weights: str, dataset: str) -> pd.
     tables = []
     for k, s in enumerate(_noiseless(chain, settings["model"]["activations"])):
         count = clustering.cluster_count(s, gap).double()
-        tables.append(
-            _grid(count, chain.epochs, k + 1, quantity="clusters", unit="count", ceiling=float(len(chain.nodes)))
-        )
-        for i, value in enumerate(s[-1].unbind(-1)):
-            tables.append(_grid(value[None], chain.epochs[-1:], k + 1, quantity="value_T", unit="none", part=f"input:{i}"))
+        ceiling = float(len(chain.nodes))
+        tables.append(_rows(count, chain, k + 1, quantity="clusters", unit="count", ceiling=ceiling))
+        for i, value in enumerate(s.unbind(-1)):
+            rows = _rows(value, chain, k + 1, quantity="value_T", unit="none", part=f"input:{i}")
+            tables.append(rows[rows["epoch"] == chain.epochs[-1]])
     table = pd.concat(tables)
     table["settings"] = canonical_json({"gap": settings["gap"]})
     return tidy(table, settings)
@@ -319,7 +343,11 @@ def scalar_density(settings: dict[str, Any], weights: str, dataset: str) -> pd.D
     return table[["experiment", "point", "variant", "epoch", "layer", "t", "density"]]
 
 
-FROM_WEIGHTS = {"scalar_chain": scalar_chain, "scalar_clusters": scalar_clusters, "scalar_density": scalar_density}
+FROM_WEIGHTS = {
+    "scalar_chain": scalar_chain,
+    "scalar_clusters": scalar_clusters,
+    "scalar_density": scalar_density,
+}
 FROM_ACTIVATIONS = {"linearised": linearised, "replicas": replicas, "binning": binned, "clustering": clusters}
 
 
@@ -342,9 +370,22 @@ def convergence(settings: dict[str, Any], output: str) -> None:
                 generator = torch_generator(settings["seed"], "convergence", d, n, repeat)
                 centres = torch.randn(n, d, dtype=torch.float64, generator=generator)
                 result = noisy.mixture_entropy(
-                    centres, settings["std"], samples=settings["queries"], generator=generator, method="monte_carlo"
+                    centres,
+                    settings["std"],
+                    samples=settings["queries"],
+                    generator=generator,
+                    method="monte_carlo",
                 )
-                rows.append({"study": "gaussian", "d": d, "n": n, "repeat": repeat, "value": float(result.value), "truth": truth})
+                rows.append(
+                    {
+                        "study": "gaussian",
+                        "d": d,
+                        "n": n,
+                        "repeat": repeat,
+                        "value": float(result.value),
+                        "truth": truth,
+                    }
+                )
         print(f"d = {d}", flush=True)
     rows += _chains(settings)
     write_table(output, pd.DataFrame(rows).assign(unit="nats"))

@@ -16,7 +16,13 @@ from infoflow.seeds import torch_generator
 
 
 def recompute(
-    document: Any, settings: str, experiment: str, point: str, layer: str, epoch: int | None = None, estimator: str = "linearised"
+    document: Any,
+    settings: str,
+    experiment: str,
+    point: str,
+    layer: str,
+    epoch: int | None = None,
+    estimator: str = "linearised",
 ) -> pd.DataFrame:
     """One value of seed 0 from its weights, beside the value in the table of estimates.
 
@@ -35,7 +41,13 @@ def recompute(
     folder = Path(document.results)
     weights = folder / "train" / experiment / point / "weights.safetensors"
     if document.reference or not weights.is_file():
-        return pd.DataFrame([{"note": f"{document.results} holds no weights: run `snakemake --cores all {document.key}` to look inside"}])
+        return pd.DataFrame(
+            [
+                {
+                    "note": f"{document.results} holds no weights: run `snakemake --cores all {document.key}` to look inside"
+                }
+            ]
+        )
     stored = read_weights(str(weights))
     epoch = max(stored) if epoch is None else epoch
     section = given["estimators"][estimator]
@@ -65,24 +77,34 @@ def recompute(
     )
 
 
-def _chain(given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int) -> tuple[str, str | None, float]:
+def _chain(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
     depth = len(model["activations"])
     w, b = ([float(parameters[f"{name}{k + 1}"]) for k in range(depth)] for name in "Wb")
-    result = noisy.scalar_chain(w, b, model["activations"], data["probe_x"], data["probe_probability"], model["noise_std"])
+    result = noisy.scalar_chain(
+        w, b, model["activations"], data["probe_x"], data["probe_probability"], model["noise_std"]
+    )
     return "I_XT", None, float(result.value[int(layer[1:]) - 1])
 
 
-def _linearised(given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int) -> tuple[str, str | None, float]:
+def _linearised(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
     x = torch.from_numpy(data["x"]).double()
     network = build(model, tuple(x.shape[1:]))
     moments = network.moments(parameters, x, model["noise_std"])[layer]
     depth = network.observed.index(layer) + 1
     generator = torch_generator(given["seed"], 0, "estimate", epoch, depth)
-    result = noisy.linearised(moments.mean, moments.covariance.float().double(), draws=section["draws"], generator=generator)
+    result = noisy.linearised(
+        moments.mean, moments.covariance.float().double(), draws=section["draws"], generator=generator
+    )
     return "I_XT", None, float(result.value)
 
 
-def _binning(given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int) -> tuple[str, str | None, float]:
+def _binning(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
     x = torch.from_numpy(data["x"]).double()
     mean = build(model, tuple(x.shape[1:])).moments(parameters, x, 0.0)[layer].mean
     width = section["widths"][-1]

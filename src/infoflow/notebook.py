@@ -28,10 +28,17 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
     Path(executed).parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(
-            source, executed, parameters=parameters, kernel_name="python3", progress_bar=False, log_output=True
+            source,
+            executed,
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=True,
         )
     except PapermillExecutionError as error:
-        raise InputError(f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {executed}") from None
+        raise InputError(
+            f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {executed}"
+        ) from None
     with atomic(output) as temporary:
         shutil.copyfile(executed, temporary)
     with atomic(Path(output).with_suffix(".html")) as temporary:

@@ -149,7 +149,14 @@ class Plan:
                 groups.setdefault(key, []).append(point)
             for key, members in groups.items():
                 job_id = name if key == "base" else f"{name}_{key}"
-                jobs.append(TrainJob(job_id.replace("~", "_").replace(".", "_"), name, members, self._train_settings(name, members)))
+                jobs.append(
+                    TrainJob(
+                        job_id.replace("~", "_").replace(".", "_"),
+                        name,
+                        members,
+                        self._train_settings(name, members),
+                    )
+                )
         return jobs
 
     def _train_settings(self, name: str, members: list[Point]) -> dict[str, Any]:
@@ -254,6 +261,11 @@ class Plan:
         settings["noise_std"] = made.model.noise_std
         if section["kind"] in READS_WEIGHTS:
             settings["model"] = made.model.model_dump(include={"kind", "activations"})
+            thinning = made.probe.thinning
+            settings["thinned"] = thinning and {
+                "after_seed": thinning.after_seed,
+                "epochs": spread(snapshot_epochs(made), thinning.log_spaced),
+            }
         return settings
 
     def estimate_inputs(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, str]:
@@ -375,7 +387,8 @@ class Plan:
             "figures": list(section.figures),
             "models": {n: next(iter(ps.values())).model.model_dump() for n, ps in made.items()},
             "points": {
-                n: {k: {"dataset": e.dataset, "model": e.model.model_dump()} for k, e in ps.items()} for n, ps in made.items()
+                n: {k: {"dataset": e.dataset, "model": e.model.model_dump()} for k, e in ps.items()}
+                for n, ps in made.items()
             },
             "estimators": {
                 k: self.config.estimators[k].model_dump() for n in names for k in self.experiments[n].estimators
@@ -449,8 +462,14 @@ def spread(epochs: list[int], count: int) -> list[int]:
 def _check_stackable(name: str, first: Experiment, other: Experiment) -> None:
     """Raise unless two points differ only in what one stacked ensemble can hold."""
     pairs = {
-        "training": (first.training.model_dump(exclude=STACKABLE), other.training.model_dump(exclude=STACKABLE)),
-        "model": (first.model.model_dump(exclude={"noise_std"}), other.model.model_dump(exclude={"noise_std"})),
+        "training": (
+            first.training.model_dump(exclude=STACKABLE),
+            other.training.model_dump(exclude=STACKABLE),
+        ),
+        "model": (
+            first.model.model_dump(exclude={"noise_std"}),
+            other.model.model_dump(exclude={"noise_std"}),
+        ),
         "dataset": (first.dataset, other.dataset),
         "seeds": (first.seeds, other.seeds),
         "snapshots": (first.snapshots, other.snapshots),

@@ -26,7 +26,10 @@ LIMIT = 1_000_000  # bytes of a reference table
 def write(settings: dict[str, Any], root: str) -> None:
     """Write `index.html`, `claims.parquet` and `MANIFEST.json` into the results folder `root`."""
     folder = Path(root)
-    ledger = pd.concat([pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in settings["documents"]], ignore_index=True)
+    ledger = pd.concat(
+        [pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in settings["documents"]],
+        ignore_index=True,
+    )
     write_table(folder / "claims.parquet", ledger)
     data = datasets(folder, settings["datasets"])
     with atomic(folder / "index.html") as temporary:
@@ -43,14 +46,18 @@ def datasets(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
     for name in names:
         with h5py.File(folder / "data" / f"{name}.h5") as file:
             attributes = dict(file.attrs)
-        made[name] = {k: attributes[k] for k in ("source", "tier", "licence", "sha256")} | {"stand_in": bool(attributes["stand_in"])}
+        made[name] = {k: attributes[k] for k in ("source", "tier", "licence", "sha256")} | {
+            "stand_in": bool(attributes["stand_in"])
+        }
     return made
 
 
 def manifest(settings: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What was run, on what, with what, and the checksum of every output."""
     kinds = ("claims", "data", "estimates", "figures", "notebooks", "tables", "train")
-    files = sorted(p for kind in kinds for p in (folder / kind).rglob("*") if p.is_file() and not p.name.startswith("."))
+    files = sorted(
+        p for kind in kinds for p in (folder / kind).rglob("*") if p.is_file() and not p.name.startswith(".")
+    )
     files += [folder / "claims.parquet", folder / "index.html"]
     return {
         "commit": commit(),
@@ -71,7 +78,9 @@ def commit() -> dict[str, Any] | None:
     """The checkout's commit and whether it has uncommitted changes; None outside a checkout."""
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True).stdout
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
     return {"commit": head, "dirty": bool(dirty.strip())}
@@ -85,7 +94,11 @@ def versions() -> dict[str, str]:
 def cpu_model() -> str:
     """Name of the processor."""
     info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    names = (
+        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
     return names[0] if names else platform.processor()
 
 
@@ -106,7 +119,9 @@ def page(settings: dict[str, Any], ledger: pd.DataFrame, data: dict[str, Any], f
     counted = ledger[ledger["outcome"] != "rehearsal"]
     decided = counted[counted["outcome"].isin(["holds", "fails", "mixed"])]
     if counted.empty:
-        headline = f"A rehearsal: sizes are cut down or data are stand-ins, so none of the {len(ledger)} verdicts counts"
+        headline = (
+            f"A rehearsal: sizes are cut down or data are stand-ins, so none of the {len(ledger)} verdicts counts"
+        )
     else:
         headline = f"{len(decided)} of {len(ledger)} claims decided on real or exactly generated data"
     counts = ", ".join(f"{n} {outcome}" for outcome, n in ledger["outcome"].value_counts().items())
@@ -114,7 +129,9 @@ def page(settings: dict[str, Any], ledger: pd.DataFrame, data: dict[str, Any], f
         "<header><h1>infoflow</h1>",
         "<p class=lead>Figures, numbers and claims of documents on information flow in deep networks, regenerated and checked by machine.</p>",
         f"<p class=headline>{headline}<br><small>{counts}</small></p>",
-        "<nav>" + " · ".join(f'<a href="#{d}">{d}</a>' for d in settings["documents"]) + ' · <a href="MANIFEST.json">manifest</a></nav></header>',
+        "<nav>"
+        + " · ".join(f'<a href="#{d}">{d}</a>' for d in settings["documents"])
+        + ' · <a href="MANIFEST.json">manifest</a></nav></header>',
         data_table(settings, data),
     ]
     for key, document in settings["documents"].items():
@@ -133,13 +150,17 @@ def data_table(settings: dict[str, Any], data: dict[str, Any]) -> str:
         for name in sorted(names & set(data)):
             d = data[name]
             tier = "stand-in" if d["stand_in"] else d["tier"]
-            rows.append(f"<tr><td>{key}</td><td><code>{name}</code></td><td>{html.escape(d['source'])}</td><td>{tier}</td></tr>")
+            rows.append(
+                f"<tr><td>{key}</td><td><code>{name}</code></td><td>{html.escape(d['source'])}</td><td>{tier}</td></tr>"
+            )
     return f"<details><summary>Data of this run</summary><table><tr><th>document</th><th>data</th><th>source</th><th>tier</th></tr>{''.join(rows)}</table></details>"
 
 
 def document_section(key: str, document: dict[str, Any], claims: pd.DataFrame, folder: Path) -> str:
     """Title, figures and verdicts of one document."""
-    figures = "".join(figure_card(key, name, figure, document, claims, folder) for name, figure in document["figures"].items())
+    figures = "".join(
+        figure_card(key, name, figure, document, claims, folder) for name, figure in document["figures"].items()
+    )
     notebook = f'<a href="notebooks/{key}.html">executed notebook</a> (<a href="notebooks/{key}.ipynb">ipynb</a>)'
     return (
         f"<section id={key}><h2>{html.escape(document['title'])}</h2><p>{html.escape(document['citation'])} · <code>{key}</code> · {notebook}</p>"
@@ -147,7 +168,9 @@ def document_section(key: str, document: dict[str, Any], claims: pd.DataFrame, f
     )
 
 
-def figure_card(key: str, name: str, figure: dict[str, str], document: dict[str, Any], claims: pd.DataFrame, folder: Path) -> str:
+def figure_card(
+    key: str, name: str, figure: dict[str, str], document: dict[str, Any], claims: pd.DataFrame, folder: Path
+) -> str:
     """Thumbnail, caption, the verdicts in short, and what made the figure."""
     path = f"figures/{key}/{name}"
     badges = "".join(badge(row.outcome, row.id) for row in claims[claims["figure"] == name].itertuples())
@@ -187,7 +210,20 @@ def verdict_table(key: str, claims: pd.DataFrame) -> str:
             f"<td class=n>{number(row.null_value)}<br><small>{html.escape(row.null)}</small></td><td class=n>{row.seeds_held}/{row.seeds}</td>"
             f"<td><small>{row.sensitivity}</small><details><summary>detail</summary><pre>{detail}</pre></details></td></tr>"
         )
-    head = "".join(f"<th>{h}</th>" for h in ("outcome", "id", "claim", "test", "value", "95 % interval", "null", "seeds held", "thresholds ×½, ×2"))
+    head = "".join(
+        f"<th>{h}</th>"
+        for h in (
+            "outcome",
+            "id",
+            "claim",
+            "test",
+            "value",
+            "95 % interval",
+            "null",
+            "seeds held",
+            "thresholds ×½, ×2",
+        )
+    )
     return f"<div class=wide><table>{'<tr>' + head + '</tr>'}{''.join(rows)}</table></div>"
 
 
@@ -237,5 +273,8 @@ def keep_reference(results: str, to: str) -> None:
             with atomic(Path(to) / document / f"{name}.parquet") as temporary:
                 temporary.write_bytes(path.read_bytes())
         used = {name: made[name] for name in ("commit", "python", "platform", "cpu", "seed", "data", "seconds")}
-        used |= {"command": "snakemake --cores 2", "versions": {k: made["versions"][k] for k in ("torch", "numpy", "scipy", "pandas")}}
+        used |= {
+            "command": "snakemake --cores 2",
+            "versions": {k: made["versions"][k] for k in ("torch", "numpy", "scipy", "pandas")},
+        }
         write_json(Path(to) / document / "provenance.json", used)

@@ -37,6 +37,8 @@ def tidy(rows: Iterable[dict[str, Any]] | pd.DataFrame, settings: dict[str, Any]
     for name, value in DEFAULTS.items():
         if name not in table:
             table[name] = value
+        elif isinstance(value, str):
+            table[name] = table[name].fillna(value)
     table["saturation"] = table["saturation"].fillna(table["value"] / table["ceiling"])
     table = table[list(COLUMNS)].astype(COLUMNS)
     for i, name in enumerate(("experiment", "point", "variant")):

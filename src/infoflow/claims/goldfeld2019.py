@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from infoflow.claims import trajectories as tr
-from infoflow.claims.stage import Results, summary
+from infoflow.claims.stage import Results, shared_epochs, summary
 from infoflow.claims.verdict import Claim, Evidence, decide, missing
 
 PLAIN, REGULAR = "orthonormal~0.0", "orthonormal~0.0001"
@@ -130,7 +130,10 @@ def weights_do_not_matter(twin: Net) -> Evidence:
 
 def bin_width_matters(twin: Net) -> Evidence:
     """V-004-2: range of H(Bin(T5)) over bin widths at the end, and the compression flags."""
-    found = {w: tr.dense(tr.by_grid(twin.table, "H_T", "T5", settings=f'{{"width":{w}}}')) for w in ("0.0001", "0.001", "0.01", "0.1")}
+    found = {
+        w: tr.dense(tr.by_grid(twin.table, "H_T", "T5", settings=f'{{"width":{w}}}'))
+        for w in ("0.0001", "0.001", "0.01", "0.1")
+    }
     ends = np.stack([one.values[:, -1] for one in found.values()])
     starts = np.stack([one.values[:, 0] for one in found.values()])
 
@@ -192,7 +195,9 @@ def follows_clustering(net: Net, null: Net) -> Evidence:
 
     def correlations(of: Net) -> tuple[np.ndarray, np.ndarray]:
         entropy, ratio = [], []
-        for one, binned, distance in zip(of.information(), of.measure("H_T"), of.measure("ratio_distance"), strict=True):
+        for one, binned, distance in zip(
+            of.information(), of.measure("H_T"), of.measure("ratio_distance"), strict=True
+        ):
             start = tr.smooth(one.values).argmax(1)
             for i, k in enumerate(start):
                 entropy.append(_rho(one.values[i], binned.values[i]))
@@ -241,7 +246,14 @@ def no_compression(plain: Net, regular: Net) -> Evidence:
     def test(scale: float) -> np.ndarray:
         return tr.per_seed(regular.information(), lambda one: tr.stays(one, scale)).to_numpy() & (gain > 2 * scale)
 
-    return Evidence(test, gain, null, PAIRS, data=TASK, detail={"drop_regularised": fall.median(), "worst_drop": fall.max()})
+    return Evidence(
+        test,
+        gain,
+        null,
+        PAIRS,
+        data=TASK,
+        detail={"drop_regularised": fall.median(), "worst_drop": fall.max()},
+    )
 
 
 def lower_test_loss(plain: Net, regular: Net) -> Evidence:
@@ -296,11 +308,18 @@ def estimates_agree(plain: Net, regular: Net) -> Evidence:
         table = net.table[net.table["quantity"] == "I_XT"]
         key = ["seed", "epoch", "layer"]
         linear = table[table["estimator"] == "linearised"].set_index(key)
-        counts = sorted({s for s in table["settings"] if '"replicas"' in s}, key=lambda s: int(s.split(":")[1].rstrip("}")))
+        counts = sorted(
+            {s for s in table["settings"] if '"replicas"' in s},
+            key=lambda s: int(s.split(":")[1].rstrip("}")),
+        )
         for _, replicas in table[table["settings"] == counts[-1]].groupby("seed"):
             both = replicas.set_index(key).join(linear, rsuffix="_linear", how="inner")
             gap = (both["value"] - both["value_linear"]).abs()
-            allowed = both["bias_bound"] + both["bias_bound_linear"] + 3 * np.hypot(both["std_error"], both["std_error_linear"])
+            allowed = (
+                both["bias_bound"]
+                + both["bias_bound_linear"]
+                + 3 * np.hypot(both["std_error"], both["std_error_linear"])
+            )
             worst.append((gap - allowed).max())
             raw.append(gap.max())
             shuffled.append((both["value"] - both["value_linear"].to_numpy()[::-1]).abs().max())
@@ -318,7 +337,14 @@ def quadrature_agrees(table: pd.DataFrame) -> Evidence:
     value = error.groupby(chains["repeat"]).max().to_numpy()
     each = error.groupby(chains["estimator"]).max()
     control = np.abs(chains["value"].to_numpy() - chains["truth"].to_numpy()[::-1])
-    return Evidence(lambda scale: value <= 0.05 * scale, value, control, "truth of another chain", data="scalar tanh chains", detail=each.to_dict())
+    return Evidence(
+        lambda scale: value <= 0.05 * scale,
+        value,
+        control,
+        "truth of another chain",
+        data="scalar tanh chains",
+        detail=each.to_dict(),
+    )
 
 
 def _errors(table: pd.DataFrame, groups: int = 5) -> pd.Series:
@@ -332,7 +358,11 @@ def error_slope(table: pd.DataFrame) -> Evidence:
     """V-004-11b: slope of log error against log n in one dimension, where the bias is gone first."""
     errors = _errors(table).xs(1, level="d").unstack("n")
     slopes = np.array([np.polyfit(np.log(errors.columns), np.log(row), 1)[0] for row in errors.to_numpy()])
-    every = {int(d): np.mean([np.polyfit(np.log(e.columns), np.log(r), 1)[0] for r in e.to_numpy()]) for d in table["d"].dropna().unique() if len(e := _slice(table, d))}
+    every = {
+        int(d): np.mean([np.polyfit(np.log(e.columns), np.log(r), 1)[0] for r in e.to_numpy()])
+        for d in table["d"].dropna().unique()
+        if len(e := _slice(table, d))
+    }
     return Evidence(
         lambda scale: np.abs(slopes + 0.5) <= 0.1 * scale, slopes, np.zeros(1), "an error that does not fall",
         data="noisy Gaussians, d = 1", detail={"slope_by_dimension": every},
@@ -364,7 +394,9 @@ def exponential_in_dimension(table: pd.DataFrame) -> Evidence:
     needed = samples_needed(table).dropna()
     fits = {g: stats.linregress(rows["d"], np.log(rows["n"])) for g, rows in needed.groupby("group")}
     value = np.array([fit.rvalue**2 for fit in fits.values()])
-    power = np.array([stats.linregress(np.log(rows["d"]), np.log(rows["n"])).rvalue ** 2 for _, rows in needed.groupby("group")])
+    power = np.array(
+        [stats.linregress(np.log(rows["d"]), np.log(rows["n"])).rvalue ** 2 for _, rows in needed.groupby("group")]
+    )
     return Evidence(
         lambda scale: value > 1 - 0.1 * scale, value, np.zeros(1), "no dependence on the dimension", data="noisy Gaussians, d = 1…8",
         detail={"factor_per_dimension": np.exp(np.mean([fit.slope for fit in fits.values()])), "r2_of_a_power_law": power.mean(), "samples": needed.groupby("d")["n"].median().to_dict()},
@@ -380,7 +412,9 @@ def deeper_more(net: Net, null: Net) -> Evidence:
 
     value = rho(net)
     falls = {layer: tr.per_seed(net.information(layer), tr.drop).median() for layer in LAYERS}
-    return Evidence(lambda scale: value >= 1 - 0.2 * scale, value, rho(null), CONTROL, data=TASK, detail={"drops": falls})
+    return Evidence(
+        lambda scale: value >= 1 - 0.2 * scale, value, rho(null), CONTROL, data=TASK, detail={"drops": falls}
+    )
 
 
 def share_of_clustering(net: Net, null: Net) -> Evidence:
@@ -420,7 +454,10 @@ def cnn_clusters(results: Results) -> list[Evidence]:
 def clustering_penalty(results: Results) -> list[Evidence]:
     """V-004-E2: change of the noise-free test loss under each strength of the within-class penalty."""
     points = results.points("goldfeld_clustering_penalty")
-    nets = {p["axes"]["training.clustering_penalty"]: Net(results, "goldfeld_clustering_penalty", k) for k, p in points.items()}
+    nets = {
+        p["axes"]["training.clustering_penalty"]: Net(results, "goldfeld_clustering_penalty", k)
+        for k, p in points.items()
+    }
     base = nets.pop(0.0)
     without = base.last("loss", "test", False)
     made = []
@@ -446,7 +483,11 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     for name in results.experiments:
         estimates = results.estimates(name)
         errors = estimates.groupby(by, sort=False)[["std_error", "bias_bound", "ceiling"]].median().reset_index()
-        for grid, rows in (("all", _shared(estimates)), ("dense", _finest(estimates)), ("seed0", estimates[estimates["seed"] == 0])):
+        for grid, rows in (
+            ("all", shared_epochs(estimates)),
+            ("dense", _finest(estimates)),
+            ("seed0", estimates[estimates["seed"] == 0]),
+        ):
             curves.append(summary(rows, by).merge(errors, on=by).assign(grid=grid))
         for point in results.points(name):
             history = results.history(name, point).assign(experiment=name, point=point)
@@ -462,13 +503,6 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "histograms": pd.concat(histograms, ignore_index=True),
         "convergence": results.convergence(),
     }
-
-
-def _shared(estimates: pd.DataFrame) -> pd.DataFrame:
-    """Rows at epochs that every seed of the experiment has."""
-    seeds = estimates.groupby(["point", "estimator"])["seed"].transform("nunique")
-    have = estimates.groupby(["point", "estimator", "epoch"])["seed"].transform("nunique")
-    return estimates[have == seeds]
 
 
 def _finest(estimates: pd.DataFrame) -> pd.DataFrame:

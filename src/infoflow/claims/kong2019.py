@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from infoflow.claims import trajectories as tr
-from infoflow.claims.stage import Results, summary
+from infoflow.claims.stage import Results, shared_epochs, summary
 from infoflow.claims.verdict import Claim, Evidence, decide
 
-PLATEAUS = (math.log(4), 1.5 * math.log(2), math.log(4) - 0.75 * math.log(3))  # 4, 3 and 2 clusters of four points
+PLATEAUS = (
+    math.log(4),
+    1.5 * math.log(2),
+    math.log(4) - 0.75 * math.log(3),
+)  # 4, 3 and 2 clusters of four points
 MIDS = tuple((a + b) / 2 for a, b in zip(PLATEAUS, PLATEAUS[1:], strict=False))
 SHUFFLED = "the same networks on shuffled labels"
 UNTRAINED = "untrained network: its weights, and so its information, do not move"
 
-DATA = {"kong_f2": "four points", "kong_f3": "eight points", "kong_f4": "Gaussian", "kong_f5": "Gaussian", "kong_f6": "mixture of Gaussians"}
+DATA = {
+    "kong_f2": "four points",
+    "kong_f3": "eight points",
+    "kong_f4": "Gaussian",
+    "kong_f5": "Gaussian",
+    "kong_f6": "mixture of Gaussians",
+}
 
 CLAIMS = {
     claim.id: claim
@@ -42,11 +53,18 @@ CLAIMS = {
 
 
 class Run:
-    """The series of one experiment's variant."""
+    """The series of one experiment's variant, for seeds that share their snapshots."""
 
-    def __init__(self, results: Results, experiment: str, point: str) -> None:
-        self.table = results.estimates(experiment)
-        self.point = point
+    def __init__(self, table: pd.DataFrame, point: str) -> None:
+        self.table, self.point = table, point
+
+    @classmethod
+    def all(cls, results: Results, experiment: str, point: str) -> list[Run]:
+        """One run for each set of snapshots that seeds share, the finest first."""
+        table = results.estimates(experiment)
+        table = table[table["point"] == point]
+        epochs = table.groupby("seed")["epoch"].nunique()
+        return [cls(table[table["seed"].isin(s.index)], point) for _, s in sorted(epochs.groupby(epochs), reverse=True)]
 
     def information(self, layer: str, until: int | None = None) -> tr.Series:
         """I(X;T) of a layer, up to an epoch."""
@@ -69,7 +87,9 @@ class Run:
 
     def inputs(self, layer: str) -> np.ndarray:
         """Noiseless values of the enumerated inputs at the end, (seeds, inputs)."""
-        rows = self.table[(self.table["quantity"] == "value_T") & (self.table["layer"] == layer) & (self.table["point"] == self.point)]
+        rows = self.table[
+            (self.table["quantity"] == "value_T") & (self.table["layer"] == layer) & (self.table["point"] == self.point)
+        ]
         return rows.pivot(index="seed", columns="part", values="value").to_numpy()
 
 
@@ -96,7 +116,9 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
         for variant in ("as_published", "corrected"):
             if name == "V-002-2" and variant == "corrected":
                 continue  # claimed of the published epochs alone
-            evidence = test(Run(results, experiment, variant), Run(results, f"{experiment}_shuffled", variant), variant)
+            (null,) = Run.all(results, f"{experiment}_shuffled", variant)
+            parts = [test(run, null, variant) for run in Run.all(results, experiment, variant)]
+            evidence = together(parts)
             evidence.variant, evidence.data = variant, DATA[experiment]
             add(name, evidence)
     add("V-002-11", printed_label(results))
@@ -104,9 +126,24 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
     for experiment in ("kong_e1_net1", "kong_e1_net3", "kong_e1_net4"):
         for point in results.points(experiment):
             for layer in sorted(results.estimates(experiment)["layer"].unique()):
-                add("V-002-E1", uniform_input(Run(results, experiment, point), layer, experiment, results.data_of(experiment, point)))
+                add(
+                    "V-002-E1",
+                    uniform_input(
+                        Run.all(results, experiment, point)[0],
+                        layer,
+                        experiment,
+                        results.data_of(experiment, point),
+                    ),
+                )
     add("V-002-E2", recurrent_states(results))
     return rows
+
+
+def together(parts: list[Evidence]) -> Evidence:
+    """Evidence of several groups of seeds as one; the details are those of the finest snapshots."""
+    first = parts[0]
+    values = np.concatenate([part.values for part in parts])
+    return replace(first, test=lambda scale: np.concatenate([part.test(scale) for part in parts]), values=values)
 
 
 # --- one test a claim ----------------------------------------------------------------------------------------
@@ -186,7 +223,13 @@ def merges_at_falls(run: Run, null: Run, variant: str) -> Evidence:
     null_value = distance(null)
     null_shown = np.where(np.isfinite(null_value), null_value, null.information("T1").epochs[-1])
     unit = "epochs" if variant == "as_published" else "% of the epoch"
-    return Evidence(lambda scale: value <= 10 * scale, shown, null_shown, SHUFFLED, detail={"value": f"worst distance in {unit}"})
+    return Evidence(
+        lambda scale: value <= 10 * scale,
+        shown,
+        null_shown,
+        SHUFFLED,
+        detail={"value": f"worst distance in {unit}"},
+    )
 
 
 def peak_at_eight(run: Run, null: Run, variant: str) -> Evidence:
@@ -309,18 +352,26 @@ def printed_label(results: Results) -> Evidence:
     right = np.where(x == 3, 1, -1)
     value = (right == y).mean(1)
     shuffled = np.random.default_rng(0).permuted(y, axis=1)
-    return Evidence(lambda scale: value == 1, value, (right == shuffled).mean(1), "the labels shuffled", data=DATA["kong_f2"])
+    return Evidence(
+        lambda scale: value == 1,
+        value,
+        (right == shuffled).mean(1),
+        "the labels shuffled",
+        data=DATA["kong_f2"],
+    )
 
 
 def needs_accumulation(results: Results) -> Evidence:
     """V-002-12: V-002-2 under both variants at the published rate and epochs, paired by seed."""
-    with_it, without = (Run(results, "kong_f2", v).information("T1", until=200) for v in ("as_published", "corrected"))
+    with_it, without = (
+        Run.all(results, "kong_f2", v)[0].information("T1", until=200) for v in ("as_published", "corrected")
+    )
 
     def test(scale: float) -> np.ndarray:
         return (outside_windows(with_it, scale) == 0) & (outside_windows(without, scale) > 0)
 
     difference = outside_windows(without) - outside_windows(with_it)
-    null = Run(results, "kong_f2_shuffled", "as_published").information("T1")
+    null = Run.all(results, "kong_f2_shuffled", "as_published")[0].information("T1")
     return Evidence(
         test, difference, np.zeros(len(null.values)), "no difference between the variants", variant="", data=DATA["kong_f2"],
         detail={"share_with": (outside_windows(with_it) == 0).mean(), "share_without": (outside_windows(without) == 0).mean()},
@@ -370,7 +421,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     curves, histories, densities = [], [], []
     for name in experiments:
         estimates = results.estimates(name)
-        kept = estimates[estimates["quantity"].isin(["I_XT", "clusters"])]
+        kept = shared_epochs(estimates[estimates["quantity"].isin(["I_XT", "clusters"])])
         curves.append(summary(kept, ["experiment", "point", "layer", "quantity", "unit", "epoch"]))
         for point in results.points(name):
             history = results.history(name, point).assign(experiment=name, point=point)
@@ -391,14 +442,19 @@ def events(results: Results) -> pd.DataFrame:
     tables = []
     for name in DATA:
         for variant in results.points(name):
-            run = Run(results, name, variant)
-            one = run.information("T1")
-            found = {"escape": one.epochs[tr.escape(one)].astype(float)}
-            if name == "kong_f2":
-                found |= dict(zip(("first_fall", "second_fall"), mid_falls(one), strict=True))
-            if name == "kong_f3":
-                reached = run.clusters("T1").values == 8
-                found["start_of_splitting"] = np.where(reached.any(1), one.epochs[reached.argmax(1)], np.nan)
-            for event, epochs in found.items():
-                tables.append(pd.DataFrame({"experiment": name, "point": variant, "event": event, "seed": one.seeds, "epoch": epochs}))
+            for run in Run.all(results, name, variant):
+                tables += run_events(name, variant, run)
     return pd.concat(tables, ignore_index=True)
+
+
+def run_events(name: str, variant: str, run: Run) -> list[pd.DataFrame]:
+    """Events of one run, a table each."""
+    one = run.information("T1")
+    found = {"escape": one.epochs[tr.escape(one)].astype(float)}
+    if name == "kong_f2":
+        found |= dict(zip(("first_fall", "second_fall"), mid_falls(one), strict=True))
+    if name == "kong_f3":
+        reached = run.clusters("T1").values == 8
+        found["start_of_splitting"] = np.where(reached.any(1), one.epochs[reached.argmax(1)], np.nan)
+    names = {"experiment": name, "point": variant}
+    return [pd.DataFrame({**names, "event": event, "seed": one.seeds, "epoch": e}) for event, e in found.items()]

@@ -73,7 +73,10 @@ def run(settings: dict[str, Any], inputs: dict[str, Any], output: str, tables: s
         write_table(f"{tables}/{name}.parquet", made)
     verdicts = table(settings["document"], module.verdicts(results))
     write_table(output, verdicts)
-    print(verdicts[["id", "variant", "outcome", "value", "null_value", "seeds_held", "seeds"]].to_string(), flush=True)
+    print(
+        verdicts[["id", "variant", "outcome", "value", "null_value", "seeds_held", "seeds"]].to_string(),
+        flush=True,
+    )
 
 
 def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -83,3 +86,11 @@ def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     made.columns = ["low", "median", "high"]
     made["seeds"] = groups.count()
     return made.reset_index()
+
+
+def shared_epochs(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Rows at epochs that every seed of a point has."""
+    by = ["point", "estimator"]
+    seeds = estimates.groupby(by)["seed"].transform("nunique")
+    have = estimates.groupby([*by, "epoch"])["seed"].transform("nunique")
+    return estimates[have == seeds]

@@ -100,7 +100,11 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool, stand_in: bool 
     result = verdicts[1.0]
     if evidence.vacuous:
         result = "vacuous"
-    detail = {"share": float(held[1.0].mean()) if len(held[1.0]) else None, "outside_null": beyond, **evidence.detail}
+    detail = {
+        "share": float(held[1.0].mean()) if len(held[1.0]) else None,
+        "outside_null": beyond,
+        **evidence.detail,
+    }
     if rehearsal or stand_in:
         detail["would_be"] = result
         result = "rehearsal"

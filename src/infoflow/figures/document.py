@@ -30,17 +30,32 @@ class Document:
 
     def _find(self, results: str | None) -> tuple[Path, bool]:
         """The folder that holds this document's tables, and whether it is one of reference results."""
-        for folder in [Path(results)] if results else [Path("results"), Path("results/reference"), Path("../results"), Path("../results/reference")]:
+        for folder in (
+            [Path(results)]
+            if results
+            else [
+                Path("results"),
+                Path("results/reference"),
+                Path("../results"),
+                Path("../results/reference"),
+            ]
+        ):
             if (folder / "claims" / f"{self.key}.parquet").is_file():
                 return folder, False
             if (folder / self.key / "claims.parquet").is_file():
                 return folder, True
-        raise InputError(f"{results or 'results'}: holds no tables of {self.key}; run `snakemake --cores all {self.key}`")
+        raise InputError(
+            f"{results or 'results'}: holds no tables of {self.key}; run `snakemake --cores all {self.key}`"
+        )
 
     def _file(self, name: str) -> Path:
         if self.reference:
             return self.results / self.key / f"{name}.parquet"
-        return self.results / "claims" / f"{self.key}.parquet" if name == "claims" else self.results / "tables" / self.key / f"{name}.parquet"
+        return (
+            self.results / "claims" / f"{self.key}.parquet"
+            if name == "claims"
+            else self.results / "tables" / self.key / f"{name}.parquet"
+        )
 
     def __repr__(self) -> str:
         kind = "reference results" if self.reference else "this run"

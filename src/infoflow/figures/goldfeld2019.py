@@ -26,7 +26,9 @@ def f1(document: Document, settings: dict[str, Any]) -> Figure:
 def f4(document: Document, settings: dict[str, Any]) -> Figure:
     """A noisy neuron."""
     model = settings["models"][NOISY]
-    return schematics.noisy_layer(model["activations"][0], model["noise_std"], "A noisy neuron: activation S, noise Z, output T")
+    return schematics.noisy_layer(
+        model["activations"][0], model["noise_std"], "A noisy neuron: activation S, noise Z, output T"
+    )
 
 
 def f2(document: Document, settings: dict[str, Any]) -> Figure:
@@ -39,15 +41,24 @@ def f2(document: Document, settings: dict[str, Any]) -> Figure:
         x = pick(curves, layer=layer, quantity="H_T").sort_values("epoch")
         y = pick(curves, layer=layer, quantity="I_TY").sort_values("epoch")
         axes[0, 1].plot(x["median"], y["median"], color=style.LAYERS[layer], linewidth=0.8)
-        points = axes[0, 1].scatter(x["median"], y["median"], c=np.log10(1 + x["epoch"]), cmap="viridis", s=12, zorder=3)
+        points = axes[0, 1].scatter(
+            x["median"], y["median"], c=np.log10(1 + x["epoch"]), cmap="viridis", s=12, zorder=3
+        )
     style.level(axes[0, 0], CEILING, "ceiling ln 4096 = 8.318")
     style.epochs_axis(axes[0, 0], int(curves["epoch"].max()), log=True)
     axes[0, 0].set(ylabel=r"$I(X;\mathrm{Bin}(T_\ell))$ (nats)", title="Trajectories: 30 bins on [−1, 1]", ylim=(0, 9))
     axes[0, 0].legend(loc="lower left", ncols=2)
-    axes[0, 1].set(xlabel=r"$I(X;\mathrm{Bin}(T))$ (nats)", ylabel=r"$I(\mathrm{Bin}(T);Y)$ (nats)", title="Information plane")
+    axes[0, 1].set(
+        xlabel=r"$I(X;\mathrm{Bin}(T))$ (nats)",
+        ylabel=r"$I(\mathrm{Bin}(T);Y)$ (nats)",
+        title="Information plane",
+    )
     style.level(axes[0, 1], math.log(2), "H(Y)")
     figure.colorbar(points, ax=axes[0, 1], label="log10(1 + epoch)")
-    style.note(figure, f"Deterministic network, median and central 80 % of {seeds(curves)} seeds. Lines of the plane: one a layer.")
+    style.note(
+        figure,
+        f"Deterministic network, median and central 80 % of {seeds(curves)} seeds. Lines of the plane: one a layer.",
+    )
     return figure
 
 
@@ -57,14 +68,22 @@ def f3(document: Document, settings: dict[str, Any]) -> Figure:
     figure, axes = style.new(2, 2, 6.4, sharex=True, sharey=True)
     for one, width in zip(axes.flat, ("0.0001", "0.001", "0.01", "0.1"), strict=True):
         for layer in LAYERS:
-            style.band(one, pick(curves, layer=layer, settings=f'{{"width":{width}}}'), style.LAYERS[layer], rf"$T_{layer[1]}$")
+            style.band(
+                one,
+                pick(curves, layer=layer, settings=f'{{"width":{width}}}'),
+                style.LAYERS[layer],
+                rf"$T_{layer[1]}$",
+            )
         style.level(one, CEILING, "ln 4096")
         style.epochs_axis(one, int(curves["epoch"].max()), log=True)
         one.set(title=f"bin width {width}", ylim=(0, 9.2))
     for row in (0, 1):
         axes[row, 0].set_ylabel(r"$I(X;\mathrm{Bin}(T_\ell))$ (nats)")
     axes[1, 1].legend(loc="lower left", ncols=2)
-    style.note(figure, f"The same {seeds(curves)} deterministic networks in every panel, median and central 80 %. Curves at ln 4096 are saturated: every pattern alone in its bin.")
+    style.note(
+        figure,
+        f"The same {seeds(curves)} deterministic networks in every panel, median and central 80 %. Curves at ln 4096 are saturated: every pattern alone in its bin.",
+    )
     return figure
 
 
@@ -94,7 +113,13 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
         axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), xticks=(-1, 0, 1), yticks=(-1, 0, 1), zticks=(-1, 0, 1))
         axes.tick_params(labelsize=7, pad=-3)
         axes.set_title(f"epoch {epoch}", fontsize=10, loc="center")
-    rows[0].suptitle(f"Layer 5 without its noise, coloured by class ({title}; seed 0)", fontsize=11, weight="bold", x=0.01, ha="left")
+    rows[0].suptitle(
+        f"Layer 5 without its noise, coloured by class ({title}; seed 0)",
+        fontsize=11,
+        weight="bold",
+        x=0.01,
+        ha="left",
+    )
 
     information = rows[1].subplots()
     curves = document.curves(NOISY, point=point, quantity="I_XT", estimator="linearised")
@@ -118,7 +143,14 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
         for split, colour in (("train", style.CLASSES[0]), ("test", style.CLASSES[1])):
             style.band(axes, pick(history, metric=metric, split=split, noisy=False), colour, f"{split}, noise-free")
             noisy = pick(history, metric=metric, split=split, noisy=True).sort_values("epoch")
-            axes.plot(noisy["epoch"], noisy["median"], color=colour, linestyle="--", linewidth=1, label=f"{split}, noisy")
+            axes.plot(
+                noisy["epoch"],
+                noisy["median"],
+                color=colour,
+                linestyle="--",
+                linewidth=1,
+                label=f"{split}, noisy",
+            )
         style.epochs_axis(axes, last, log=True)
     loss.set(ylabel="cross-entropy (nats)", title="Loss", ylim=(0, None))
     accuracy.set(ylabel="accuracy", title="Accuracy", ylim=(0.4, 1.01))
@@ -130,7 +162,14 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
         grid = histograms[histograms["layer"] == layer].pivot(index="t", columns="epoch", values="share")
         x, t = grid.columns.to_numpy(float), grid.index.to_numpy()
         half = (t[1] - t[0]) / 2
-        axes.pcolormesh(np.append(x, x[-1] + 1), np.append(t - half, t[-1] + half), grid.to_numpy(), vmin=0, vmax=0.12, rasterized=True)
+        axes.pcolormesh(
+            np.append(x, x[-1] + 1),
+            np.append(t - half, t[-1] + half),
+            grid.to_numpy(),
+            vmin=0,
+            vmax=0.12,
+            rasterized=True,
+        )
         style.epochs_axis(axes, last, log=True)
         axes.set_xticks([0, 10, 1000], ["0", "10", "1000"])
         axes.set_title(rf"$T_{layer[1]}$", loc="center")
@@ -162,7 +201,13 @@ def x1(document: Document, settings: dict[str, Any]) -> Figure:
                 markersize=4, linestyle="", label=f"{count} passes in both terms", elinewidth=1,
             )  # fmt: skip
         rows = pick(published, layer=layer).sort_values("epoch")
-        one.plot(rows["epoch"], rows["median"], color=style.LAYERS["T4"], marker="x", label="4 in h(T), 100 in h(T|X)")
+        one.plot(
+            rows["epoch"],
+            rows["median"],
+            color=style.LAYERS["T4"],
+            marker="x",
+            label="4 in h(T), 100 in h(T|X)",
+        )
         style.level(one, CEILING, "ln 4096")
         style.epochs_axis(one, int(curves["epoch"].max()), log=True)
         one.set_xticks([0, 10, 1000], ["0", "10", "1000"])
@@ -170,7 +215,10 @@ def x1(document: Document, settings: dict[str, Any]) -> Figure:
     axes[0, 0].set(ylabel="mutual information (nats)", ylim=(0, 9.2))
     handles, labels = axes[0, 4].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4)
-    style.note(figure, f"No regularisation; sample propagation: {int(replicas['seeds'].max())} seeds, bars two standard errors. Where the orange curve leaves the grey one, the numbers of passes make the difference.")
+    style.note(
+        figure,
+        f"No regularisation; sample propagation: {int(replicas['seeds'].max())} seeds, bars two standard errors. Where the orange curve leaves the grey one, the numbers of passes make the difference.",
+    )
     return figure
 
 
@@ -186,16 +234,32 @@ def x2(document: Document, settings: dict[str, Any]) -> Figure:
     n = np.array(errors.columns, float)
     axes[0, 0].plot(n, 0.6 / np.sqrt(n), color=style.GREY, linestyle="--", linewidth=1, label="∝ 1/√n")
     axes[0, 0].axhline(0.1, color=style.GREY, linestyle=":", linewidth=1)
-    axes[0, 0].set(xscale="log", yscale="log", xlabel="number of centres n", ylabel="root mean square error (nats)", title="Error of h(S + Z)")
+    axes[0, 0].set(
+        xscale="log",
+        yscale="log",
+        xlabel="number of centres n",
+        ylabel="root mean square error (nats)",
+        title="Error of h(S + Z)",
+    )
     axes[0, 0].legend(ncols=2)
     needed = {d: crossing(n, row.to_numpy(), 0.1) for d, row in errors.iterrows()}
     d, count = np.array([(d, c) for d, c in needed.items() if np.isfinite(c)]).T
     slope, start = np.polyfit(d, np.log(count), 1)
     axes[0, 1].semilogy(d, count, "o", color=style.LAYERS["T1"])
-    axes[0, 1].semilogy(d, np.exp(start + slope * d), color=style.GREY, linestyle="--", linewidth=1, label=f"× {np.exp(slope):.2f} a dimension")
+    axes[0, 1].semilogy(
+        d,
+        np.exp(start + slope * d),
+        color=style.GREY,
+        linestyle="--",
+        linewidth=1,
+        label=f"× {np.exp(slope):.2f} a dimension",
+    )
     axes[0, 1].set(xlabel="dimension d", ylabel="samples for an error of 0.1 nat", title="Samples needed")
     axes[0, 1].legend()
-    style.note(figure, f"S standard normal, noise std 0.3; the entropy is known; {int(rows['repeat'].max()) + 1} repeats.")
+    style.note(
+        figure,
+        f"S standard normal, noise std 0.3; the entropy is known; {int(rows['repeat'].max()) + 1} repeats.",
+    )
     return figure
 
 
@@ -212,5 +276,3 @@ def crossing(n: np.ndarray, error: np.ndarray, target: float) -> float:
 def seeds(curves: pd.DataFrame) -> int:
     """Number of seeds behind a set of curves."""
     return int(curves["seeds"].max())
-
-

@@ -13,14 +13,22 @@ from infoflow.figures import schematics, style
 from infoflow.figures.document import Document, pick
 
 LN2 = math.log(2)
-NETWORKS = {"kong_e1_net1": "net 1: tanh", "kong_e1_net3": "net 3: tanh, tanh", "kong_e1_net4": "net 4: leaky ReLU, tanh"}
+NETWORKS = {
+    "kong_e1_net1": "net 1: tanh",
+    "kong_e1_net3": "net 3: tanh, tanh",
+    "kong_e1_net4": "net 4: leaky ReLU, tanh",
+}
 SPANS = {"uniform3": "U(−3, 3)", "uniform1": "U(−1, 1)"}
 
 
 def f1(document: Document, settings: dict[str, Any]) -> Figure:
     """One noisy layer."""
     model = settings["models"]["kong_f2"]
-    return schematics.noisy_layer(model["activations"][0], model["noise_std"], "One noisy layer (noise after the activation, the output included)")
+    return schematics.noisy_layer(
+        model["activations"][0],
+        model["noise_std"],
+        "One noisy layer (noise after the activation, the output included)",
+    )
 
 
 def f2(document: Document, settings: dict[str, Any]) -> Figure:
@@ -54,7 +62,9 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
     """Information and the density of every layer over epochs, as published on the left, corrected on the right."""
     curves = document.curves(experiment, quantity="I_XT")
     layers = sorted(curves["layer"].unique())
-    figure, axes = style.new(1 + len(layers), 2, 3.1 + 2.1 * len(layers), sharey="row", height_ratios=[1.5] + [1] * len(layers))
+    figure, axes = style.new(
+        1 + len(layers), 2, 3.1 + 2.1 * len(layers), sharey="row", height_ratios=[1.5] + [1] * len(layers)
+    )
     for column, variant in enumerate(style.VARIANTS):
         own = curves[curves["point"] == variant]
         last, log = int(own["epoch"].max()), variant == "corrected"
@@ -68,7 +78,11 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
                 style.event(top, epoch, text, published=True)
         found_events(document, experiment, variant, top)
         style.epochs_axis(top, last, log)
-        resets = "gradients accumulate, as in the published code" if variant == "as_published" else "gradients reset, longer schedule"
+        resets = (
+            "gradients accumulate, as in the published code"
+            if variant == "as_published"
+            else "gradients reset, longer schedule"
+        )
         top.set_title(f"{style.VARIANTS[variant]}: {resets}")
         for row, layer in enumerate(layers, start=1):
             density(document, experiment, variant, layer, axes[row, column])
@@ -102,7 +116,14 @@ def density(document: Document, experiment: str, variant: str, layer: str, axes:
     edges = np.append(epochs, epochs[-1] + 1)
     half = (t[1] - t[0]) / 2
     values = grid.to_numpy()
-    axes.pcolormesh(edges, np.append(t - half, t[-1] + half), values, vmin=0, vmax=np.quantile(values, 0.98), rasterized=True)
+    axes.pcolormesh(
+        edges,
+        np.append(t - half, t[-1] + half),
+        values,
+        vmin=0,
+        vmax=np.quantile(values, 0.98),
+        rasterized=True,
+    )
     axes.grid(False)
 
 
@@ -123,7 +144,10 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
     for row in (0, 1):
         axes[row, 0].set_ylabel("mutual information (nats)")
     axes[0, 2].legend(loc="upper left")
-    style.note(figure, "Median and central 80 % of seeds; exact by quadrature. Future work named in the document; gradients reset.")
+    style.note(
+        figure,
+        "Median and central 80 % of seeds; exact by quadrature. Future work named in the document; gradients reset.",
+    )
     return figure
 
 
@@ -139,11 +163,17 @@ def e2(document: Document, settings: dict[str, Any]) -> Figure:
     axes[0, 0].set(ylabel=r"$I(X_{1:T};h_t)$ (nats)", title="Information about the sequence in each hidden state")
     axes[0, 0].legend(ncols=3, loc="upper left")
     history = document.table("history")
-    for metric, colour, label in (("loss", style.CLASSES[1], "loss (nats)"), ("accuracy", style.CLASSES[0], "accuracy")):
+    for metric, colour, label in (
+        ("loss", style.CLASSES[1], "loss (nats)"),
+        ("accuracy", style.CLASSES[0], "accuracy"),
+    ):
         rows = pick(history, experiment="kong_e2", metric=metric, split="train", noisy=True)
         style.band(axes[0, 1], rows, colour, label)
     style.epochs_axis(axes[0, 1], int(curves["epoch"].max()), log=True)
     axes[0, 1].set(title="Training, noise on", ylim=(0, None), ylabel="loss (nats), accuracy")
     axes[0, 1].legend()
-    style.note(figure, "Majority of nine bits, all 512 sequences; two noisy tanh units; linearised estimate. Bands: central 80 % of seeds.")
+    style.note(
+        figure,
+        "Majority of nine bits, all 512 sequences; two noisy tanh units; linearised estimate. Bands: central 80 % of seeds.",
+    )
     return figure

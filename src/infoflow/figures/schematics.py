@@ -24,26 +24,41 @@ def canvas(height: float, width: float = style.WIDTH) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def box(axes: Axes, x: float, y: float, text: str, colour: Any = "0.92", width: float = 1.1, height: float = 0.6) -> None:
+def box(
+    axes: Axes, x: float, y: float, text: str, colour: Any = "0.92", width: float = 1.1, height: float = 0.6
+) -> None:
     """A labelled box centred at (x, y)."""
     axes.add_patch(
         FancyBboxPatch(
-            (x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0.03", facecolor=colour, edgecolor="0.3"
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0.03",
+            facecolor=colour,
+            edgecolor="0.3",
         )
     )
     axes.text(x, y, text, ha="center", va="center", fontsize=11)
 
 
-def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: Any = "0.3", **options: Any) -> None:
+def arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: Any = "0.3", **options: Any
+) -> None:
     """An arrow between two points."""
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=14, color=colour, linewidth=1.4, **options))
+    axes.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=14, color=colour, linewidth=1.4, **options)
+    )
 
 
 def noisy_layer(activation: str, noise_std: float, title: str) -> Figure:
     """One noisy layer: T_{l−1} → W, b → activation → S_l → + Z_l → T_l."""
     figure, axes = canvas(2.3)
     y = 1.0
-    stages = [(0.9, r"$T_{\ell-1}$", "white"), (3.0, r"$W_\ell\,T_{\ell-1}+b_\ell$", "0.92"), (5.2, NAMES[activation], "0.92")]
+    stages = [
+        (0.9, r"$T_{\ell-1}$", "white"),
+        (3.0, r"$W_\ell\,T_{\ell-1}+b_\ell$", "0.92"),
+        (5.2, NAMES[activation], "0.92"),
+    ]
     for x, text, colour in stages:
         box(axes, x, y, text, colour, width=1.7 if "W" in text else 1.2)
     axes.text(6.65, y + 0.18, r"$S_\ell$", ha="center", fontsize=12)
@@ -53,7 +68,14 @@ def noisy_layer(activation: str, noise_std: float, title: str) -> Figure:
     for a, b in ((1.5, 2.1), (3.9, 4.55), (5.85, 7.15), (7.65, 8.3)):
         arrow(axes, (a, y), (b, y))
     arrow(axes, (7.4, 1.85), (7.4, 1.25), style.LAYERS["T4"])
-    axes.text(7.4, 1.92, rf"$Z_\ell\sim\mathcal{{N}}(0,\,{noise_std:g}^2)$", ha="center", fontsize=11, color=style.LAYERS["T4"])
+    axes.text(
+        7.4,
+        1.92,
+        rf"$Z_\ell\sim\mathcal{{N}}(0,\,{noise_std:g}^2)$",
+        ha="center",
+        fontsize=11,
+        color=style.LAYERS["T4"],
+    )
     axes.set_title(title)
     return figure
 

@@ -92,7 +92,18 @@ def note(figure: Figure, text: str) -> None:
 
 def stamp(figure: Figure, text: str) -> None:
     """A word across the figure: stand-in data or a rehearsal."""
-    figure.text(0.5, 0.5, text.upper(), fontsize=48, color="0.5", alpha=0.18, rotation=25, ha="center", va="center", weight="bold")
+    figure.text(
+        0.5,
+        0.5,
+        text.upper(),
+        fontsize=48,
+        color="0.5",
+        alpha=0.18,
+        rotation=25,
+        ha="center",
+        va="center",
+        weight="bold",
+    )
 
 
 def new(rows: int, columns: int, height: float, **options: object) -> tuple[Figure, np.ndarray]:

@@ -15,9 +15,7 @@ from infoflow.models.mlp import Moments
 class Cnn:
     """Blocks of 5 × 5 convolution, tanh and 2 × 2 max-pooling, then dense tanh layers and a linear read-out."""
 
-    def __init__(
-        self, input_shape: tuple[int, ...], filters: list[int], dense: list[int], classes: int
-    ) -> None:
+    def __init__(self, input_shape: tuple[int, ...], filters: list[int], dense: list[int], classes: int) -> None:
         channels, side, _ = input_shape
         self.convolutions = list(zip([channels, *filters], filters, strict=False))
         sides = [side // 2**k for k in range(1, len(filters) + 1)]
@@ -40,8 +38,13 @@ class Cnn:
 
     def forward(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         """Outputs and flattened observed layers; `x` is (nets, batch, channels, side, side)."""
-        made = [self._one({n: p[i] for n, p in parameters.items()}, x[i], None if noise is None else noise[i]) for i in range(len(x))]
-        return torch.stack([output for output, _ in made]), [torch.stack(layer) for layer in zip(*(o for _, o in made), strict=True)]
+        made = [
+            self._one({n: p[i] for n, p in parameters.items()}, x[i], None if noise is None else noise[i])
+            for i in range(len(x))
+        ]
+        return torch.stack([output for output, _ in made]), [
+            torch.stack(layer) for layer in zip(*(o for _, o in made), strict=True)
+        ]
 
     def _one(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         t, observed, start = x, [], 0

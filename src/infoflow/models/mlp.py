@@ -24,7 +24,9 @@ class Mlp:
         initial: dict[str, list[float]] | None = None,
     ) -> None:
         if math.prod(input_shape) != layers[0]:
-            raise InputError(f"model.layers: the data set has {math.prod(input_shape)} inputs, the first layer {layers[0]}")
+            raise InputError(
+                f"model.layers: the data set has {math.prod(input_shape)} inputs, the first layer {layers[0]}"
+            )
         self.layers, self.activations, self.initial = layers, activations, initial
         self.depth = len(layers) - 1
         observed = self.depth if observe == "all" else self.depth - 1

@@ -57,12 +57,20 @@ def run(settings: dict[str, Any], weights: str, dataset: str, output: str) -> No
                 for name, passes in noisy_passes(model, parameters, x, std, replicas, generator).items():
                     arrays[f"{seed}/{epoch}/{name}"] = passes.numpy()
         print(f"seed {seed}: {len(kept)} snapshots", flush=True)
-    attributes = {k: settings[k] for k in ("experiment", "point")} | {"noise_std": std, "layers": model.observed}
+    attributes = {k: settings[k] for k in ("experiment", "point")} | {
+        "noise_std": std,
+        "layers": model.observed,
+    }
     write_h5(output, arrays, attributes)
 
 
 def noisy_passes(
-    model: Any, parameters: dict[str, Tensor], x: Tensor, std: float, replicas: dict[str, Any], generator: torch.Generator
+    model: Any,
+    parameters: dict[str, Tensor],
+    x: Tensor,
+    std: float,
+    replicas: dict[str, Any],
+    generator: torch.Generator,
 ) -> dict[str, Tensor]:
     """Independent noisy passes of all inputs, and many of a few inputs drawn without replacement.
 
@@ -71,7 +79,10 @@ def noisy_passes(
     stacked = {name: value[None].float() for name, value in parameters.items()}
     chosen = torch.randperm(len(x), generator=generator)[: replicas["conditional_inputs"]]
     made: dict[str, Tensor] = {}
-    for name, count, inputs in (("replicas", replicas["count"], x), ("conditional", replicas["conditional"], x[chosen])):
+    for name, count, inputs in (
+        ("replicas", replicas["count"], x),
+        ("conditional", replicas["conditional"], x[chosen]),
+    ):
         layers: list[list[Tensor]] = []
         for _ in range(count):
             noise = std * torch.randn(1, model.noise_units, len(inputs), generator=generator)

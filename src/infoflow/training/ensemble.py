@@ -28,7 +28,9 @@ from infoflow.training.optimisers import Adam, Sgd, orthonormal_step
 NOISE_BUFFER = 2**22  # random numbers drawn at once: many epochs for a scalar net, one for a wide one
 
 
-def run(settings: dict[str, Any], dataset: str, folders: list[str], resume_folder: str, save_every: float = 30.0) -> None:
+def run(
+    settings: dict[str, Any], dataset: str, folders: list[str], resume_folder: str, save_every: float = 30.0
+) -> None:
     """Train the ensemble that `settings` describes and write one folder a point.
 
     Resume state lies under `resume_folder` until the outputs are written; a killed job goes on from it, and what it
@@ -86,7 +88,9 @@ class Ensemble:
         x, y, split = (torch.from_numpy(arrays[name]) for name in ("x", "y", "split"))
         own = y.dim() == 2  # each seed has drawn its own samples
         if own and len(x) < self.seeds:
-            raise InputError(f"{dataset}: holds draws for {len(x)} seeds, the experiment asks for {self.seeds}; raise datasets.….seeds")
+            raise InputError(
+                f"{dataset}: holds draws for {len(x)} seeds, the experiment asks for {self.seeds}; raise datasets.….seeds"
+            )
         x, y = (x[: self.seeds], y[: self.seeds]) if own else (x[None], y[None])
         train, test = torch.nonzero(split == 0).flatten(), torch.nonzero(split == 1).flatten()
         self.x, self.y = x[:, train], y[:, train]  # (seeds or 1, samples, …)
@@ -98,7 +102,9 @@ class Ensemble:
             for seed in range(self.seeds):
                 labels = self.y[seed % len(self.y)]
                 if point["labels"] == "shuffled":
-                    order = torch.randperm(len(labels), generator=torch_generator(self.settings["seed"], seed, "labels"))
+                    order = torch.randperm(
+                        len(labels), generator=torch_generator(self.settings["seed"], seed, "labels")
+                    )
                     labels = labels[order]
                 rows.append(labels)
         self.train_y = torch.stack(rows)  # (nets, samples)
@@ -247,17 +253,27 @@ class Ensemble:
             "seeds": json.dumps(list(range(self.seeds))),
         }
         values = np.stack(self.history["value"])  # (epochs, splits × noisy × metrics, nets)
-        columns = [(split, noisy, metric) for split in self.splits for noisy in (False, True) for metric in ("loss", "accuracy")]
+        columns = [
+            (split, noisy, metric)
+            for split in self.splits
+            for noisy in (False, True)
+            for metric in ("loss", "accuracy")
+        ]
         for k, folder in enumerate(folders):
             own = slice(k * self.seeds, (k + 1) * self.seeds)
             with atomic(f"{folder}/weights.safetensors") as temporary:
                 save_file({n: v[own].contiguous() for n, v in self.kept.items()}, temporary, metadata)
-            grid = pd.MultiIndex.from_product([epochs, range(len(columns)), range(self.seeds)], names=["epoch", "column", "seed"])
+            grid = pd.MultiIndex.from_product(
+                [epochs, range(len(columns)), range(self.seeds)], names=["epoch", "column", "seed"]
+            )
             table = pd.DataFrame({"value": values[:, :, own].astype(np.float64).ravel()}, index=grid).reset_index()
             for i, name in enumerate(("split", "noisy", "metric")):
                 table[name] = np.array([column[i] for column in columns])[table["column"]]
             table["step"] = table["epoch"] * steps
-            write_table(f"{folder}/history.parquet", table[["seed", "epoch", "step", "split", "noisy", "metric", "value"]])
+            write_table(
+                f"{folder}/history.parquet",
+                table[["seed", "epoch", "step", "split", "noisy", "metric", "value"]],
+            )
 
     # --- resume state
 
@@ -285,4 +301,7 @@ class Ensemble:
         for seed, stream in self.streams.items():
             stream.set_state(state[f"streams/{seed}"])
         self.kept = {k.removeprefix("kept/"): v for k, v in state.items() if k.startswith("kept/")}
-        self.history = {"epoch": list(state["history/epoch"].numpy()), "value": list(state["history/value"].numpy())}
+        self.history = {
+            "epoch": list(state["history/epoch"].numpy()),
+            "value": list(state["history/value"].numpy()),
+        }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -30,5 +29,3 @@ def class_scatter(activity: Tensor, labels: Tensor) -> Tensor:
     counts = onehot.sum(1).clamp(min=1)  # (nets, classes)
     means = (onehot.transpose(1, 2) @ activity) / counts[..., None]  # (nets, classes, d)
     return (activity - onehot @ means).square().sum(-1).mean(1)
-
-
