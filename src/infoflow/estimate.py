@@ -409,9 +409,11 @@ def _chains(settings: dict[str, Any]) -> Iterator[Row]:
             noise = std * torch.randn(1, depth, 64 * count, generator=generator, dtype=torch.float64)
             _, layers = model.forward(stacked, x.repeat(64)[None, :, None], noise)
             for i, (layer, one) in enumerate(moments.items()):
-                passes = layers[i][0].view(64, count, 1)
+                passes = (
+                    (layers[i][0] - noise[0, i, :, None]).view(64, count, 1).transpose(0, 1)
+                )  # before its own noise
                 linear = noisy.linearised(one.mean, one.covariance, draws=64, generator=generator)
-                given = None if i == 0 else passes.transpose(0, 1)
+                given = None if i == 0 else passes
                 propagated = noisy.mutual_information(passes.flatten(0, 1), given, std, generator=generator)
                 for name, result in (("linearised", linear), ("replicas", propagated)):
                     yield {

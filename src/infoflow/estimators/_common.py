@@ -28,9 +28,7 @@ def as_tensor(x, device=None) -> Tensor:
     """Return `x` as a tensor; lists of Python floats keep their double precision."""
     if not isinstance(x, Tensor):
         x = np.asarray(x)
-        x = (
-            x if x.flags.writeable and min(x.strides, default=0) >= 0 else x.copy()
-        )  # torch shares neither kind
+        x = x if x.flags.writeable and min(x.strides, default=0) >= 0 else x.copy()  # torch shares neither kind
     return torch.as_tensor(x, device=device)
 
 
@@ -47,17 +45,13 @@ def as_samples(x, name: str, *, minimum: int = 2) -> Tensor:
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim != 2 or len(x) < minimum or x.shape[1] < 1:
-        raise ValueError(
-            f"{name}: expected shape (n, d) with n >= {minimum} and d >= 1, got {tuple(x.shape)}"
-        )
+        raise ValueError(f"{name}: expected shape (n, d) with n >= {minimum} and d >= 1, got {tuple(x.shape)}")
     return finite(x, name)
 
 
 def finite(x: Tensor, name: str) -> Tensor:
     """Return `x`, which must hold neither NaN nor infinity."""
-    if (
-        not torch.isfinite(x.detach().sum()) and not torch.isfinite(x.detach()).all()
-    ):  # a sum is one cheap pass
+    if not torch.isfinite(x.detach().sum()) and not torch.isfinite(x.detach()).all():  # a sum is one cheap pass
         bad = ~torch.isfinite(x.detach())
         where = tuple(bad.nonzero()[0].tolist())
         raise ValueError(f"{name}: expected finite numbers, got {x[where].item()} at index {where}")
@@ -128,9 +122,7 @@ class Diagnostics(NamedTuple):
 
 def diagnose(value, ceiling: float, ties: int, relative_width: float) -> Diagnostics:
     """Return the diagnostics of `value` with saturation = value / ceiling."""
-    return Diagnostics(
-        float(ceiling), float(value) / ceiling if ceiling else float("nan"), ties, relative_width
-    )
+    return Diagnostics(float(ceiling), float(value) / ceiling if ceiling else float("nan"), ties, relative_width)
 
 
 def ratio(width: float, scale: float) -> float:

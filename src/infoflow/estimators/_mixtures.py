@@ -81,9 +81,7 @@ def _isotropic_sums(asked: Tensor, near: Tensor, middle: Tensor) -> Tensor:
     return sum_exp_product(left, right.T)
 
 
-def gaussian_log_sums(
-    queries: Tensor, means: Tensor, covariances: Tensor, factors: Tensor
-) -> tuple[Tensor, Tensor]:
+def gaussian_log_sums(queries: Tensor, means: Tensor, covariances: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
     """Return log sum_j N(t_i; m_j, S_j) (m,) and a bound (m,) on what pruning took from it.
 
     `factors` are the Cholesky factors of the covariances (n, d, d).

@@ -90,9 +90,7 @@ def distance_blocks(x: Tensor, rate: float):
             shape = rows.stop - rows.start, columns.stop - columns.start
             block = buffer[: shape[0] * shape[1]].view(shape)
             if direct:
-                block = torch.cdist(
-                    x[rows], x[columns], compute_mode="donot_use_mm_for_euclid_dist"
-                ).square_()
+                block = torch.cdist(x[rows], x[columns], compute_mode="donot_use_mm_for_euclid_dist").square_()
             else:
                 torch.mm(left[rows], right[:, columns], out=block)
             if rows == columns:

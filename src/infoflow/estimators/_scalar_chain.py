@@ -64,9 +64,7 @@ class Densities(NamedTuple):
 
 
 @reported_in("nats")
-def scalar_chain(
-    weights, biases, activations, inputs, probabilities, std: float, *, continuous=False
-) -> Estimate:
+def scalar_chain(weights, biases, activations, inputs, probabilities, std: float, *, continuous=False) -> Estimate:
     """Information I(X; T_l) for every layer l of chains of scalar noisy neurons, in nats, by quadrature.
 
     T_0 = X, T_l = f_l(w_l T_{l-1} + b_l) + Z_l with Z_l ~ N(0, std^2): the model of Kong (2019) after
@@ -101,9 +99,7 @@ def scalar_chain(
         value[block] = chain.select(block).information([Panels(*(x[block] for x in p)) for p in plan])
     few = cost.argsort()[torch.linspace(0, len(cost) - 1, min(CHECKED, len(cost))).long()]
     finer = chain.select(few)
-    change = torch.stack(
-        [finer.select(i).information(finer.select(i).plan(PANEL * FINER))[0] for i in _each(few)]
-    )
+    change = torch.stack([finer.select(i).information(finer.select(i).plan(PANEL * FINER))[0] for i in _each(few)])
     bound = (change - value[few]).abs().amax(0).clamp(min=ACCURACY).expand_as(value)
     shape = as_tensor(weights).shape
     return Estimate(value.view(shape), torch.zeros_like(value).view(shape), bound.reshape(shape))
@@ -143,9 +139,7 @@ def scalar_chain_density(weights, biases, activations, inputs, probabilities, st
     return density.view(*as_tensor(weights).shape, grid.shape[1])
 
 
-def continuous_inputs(
-    distribution: str, *, resolution: float = 0.05 / 30, **parameters
-) -> tuple[Tensor, Tensor]:
+def continuous_inputs(distribution: str, *, resolution: float = 0.05 / 30, **parameters) -> tuple[Tensor, Tensor]:
     """Quadrature nodes and probabilities of a continuous input.
 
     Args:
@@ -219,9 +213,7 @@ class _Chain(NamedTuple):
         functions = [ACTIVATIONS[choice(name, "activations", tuple(ACTIVATIONS))] for name in names]
         inputs, probabilities = _as_distribution(inputs, probabilities, weights.device)
         std = positive(std, "std")
-        chain = cls(
-            weights.reshape(-1, depth), biases.reshape(-1, depth), functions, inputs, probabilities, std
-        )
+        chain = cls(weights.reshape(-1, depth), biases.reshape(-1, depth), functions, inputs, probabilities, std)
         if continuous:
             chain._check_continuum()
         return chain
@@ -294,9 +286,7 @@ class _Chain(NamedTuple):
             for i, (t, quadrature) in enumerate(grids):
                 near = _near(t, points, self.std)
                 t, quadrature = t[:, near], quadrature[:, None, near]
-                given = (
-                    _kernel(points, t, self.std) if i == 0 else _mix(given, points, t, self.std)
-                )  # (B, M, G)
+                given = _kernel(points, t, self.std) if i == 0 else _mix(given, points, t, self.std)  # (B, M, G)
                 marginals[i][:, near] += (share[:, None] @ given)[:, 0]
                 if i > 0:
                     conditional[:, i] += (share * _entropy(given, quadrature)).sum(1)
@@ -321,9 +311,7 @@ def _as_distribution(inputs, probabilities, device) -> tuple[Tensor, Tensor]:
         shapes = f"{tuple(inputs.shape)} and {tuple(probabilities.shape)}"
         raise ValueError(f"inputs and probabilities: expected shapes (m,) and (m,), got {shapes}")
     if (probabilities < 0).any() or abs(probabilities.sum().item() - 1) > 1e-6:
-        raise ValueError(
-            f"probabilities: expected >= 0 and a sum of 1, got the sum {probabilities.sum().item()}"
-        )
+        raise ValueError(f"probabilities: expected >= 0 and a sum of 1, got the sum {probabilities.sum().item()}")
     return inputs, probabilities / probabilities.sum()
 
 
@@ -352,9 +340,7 @@ def _nodes(panels: Panels) -> tuple[Tensor, Tensor]:
     x, w = _legendre(panels.start)
     count = int(panels.count.max())
     middles = 2 * torch.arange(count, device=x.device) + 1
-    nodes = panels.start[:, None, None] + panels.half[:, None, None] * (
-        middles[:, None] + x
-    )  # (B, count, ORDER)
+    nodes = panels.start[:, None, None] + panels.half[:, None, None] * (middles[:, None] + x)  # (B, count, ORDER)
     weights = (panels.half[:, None, None] * w).expand_as(nodes)
     return nodes.flatten(1), weights.flatten(1)
 

@@ -49,9 +49,7 @@ def entropy(activity, width: float | None = None, *, edges=None, pooled: bool = 
 
 
 @reported_in("nats")
-def mutual_information(
-    activity, labels, width: float | None = None, *, edges=None, pooled: bool = False
-) -> Tensor:
+def mutual_information(activity, labels, width: float | None = None, *, edges=None, pooled: bool = False) -> Tensor:
     """Information I(Bin(T); Y) = H(Bin(T)) - sum_y p(y) H(Bin(T) | y), in nats.
 
     Args:

@@ -37,9 +37,7 @@ SPARE = 4  # candidates beyond the k neighbours
 
 
 @reported_in("nats")
-def entropy(
-    activity, k: int, metric: str = "euclidean", *, offset: float = 0.0, index: str = "auto"
-) -> Tensor:
+def entropy(activity, k: int, metric: str = "euclidean", *, offset: float = 0.0, index: str = "auto") -> Tensor:
     """Kozachenko-Leonenko entropy h = (d/n) sum_i ln(r_i + offset) + ln V_d + psi(n) - psi(k), in nats.
 
     r_i is the distance of sample i to its k-th neighbour and V_d the volume of the metric's unit ball.
@@ -168,9 +166,7 @@ def _psi(value: int) -> float:
 
 def _log_ball(d: int, metric: str) -> float:
     """Return the logarithm of the volume of the unit ball, so that no dimension overflows."""
-    return (
-        d * math.log(2) if metric == "chebyshev" else 0.5 * d * math.log(math.pi) - math.lgamma(0.5 * d + 1)
-    )
+    return d * math.log(2) if metric == "chebyshev" else 0.5 * d * math.log(math.pi) - math.lgamma(0.5 * d + 1)
 
 
 def _row_blocks(n: int, elements: int = 0):
@@ -313,9 +309,7 @@ def _count_within(x: Tensor, radius: Tensor) -> Tensor:
     return torch.as_tensor(counts, device=x.device)
 
 
-def _ross_counts(
-    activity: Tensor, labels: Tensor, sizes: Tensor, rows: slice, k: int
-) -> tuple[Tensor, Tensor]:
+def _ross_counts(activity: Tensor, labels: Tensor, sizes: Tensor, rows: slice, k: int) -> tuple[Tensor, Tensor]:
     """Return how many of the same class, and of all, are within the k-th neighbour of the same class."""
     distances = _distances(activity, rows, math.inf)
     own = distances.masked_fill(labels[rows, None] != labels, math.inf)

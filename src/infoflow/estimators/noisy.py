@@ -132,7 +132,7 @@ def mutual_information(
     conditional = _as_conditional(conditional_centres, d, layer.device)
     generator = need_generator(generator, "mutual_information with conditional centres")
     samples = counting(samples, "samples", 2)
-    if conditional.numel() == layer.numel() and torch.equal(conditional.view_as(layer), layer):
+    if conditional.numel() == layer.numel() and torch.equal(conditional.reshape(layer.shape), layer):
         return _shared_draws(layer / std, conditional / std, samples, generator)
     whole = mixture_entropy(layer, std, samples=samples, generator=generator, method=method)
     terms, _ = _conditional_terms(conditional / std, samples, generator)
@@ -172,11 +172,7 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
     factors = _cholesky(covariances)
     z = randn((draws, n, d), generator, means.device)
     t = means + (factors @ z.permute(1, 2, 0)).permute(2, 0, 1)  # (draws, n, d)
-    own = (
-        -0.5 * d * math.log(2 * math.pi)
-        - factors.diagonal(dim1=1, dim2=2).log().sum(1)
-        - 0.5 * z.square().sum(2)
-    )
+    own = -0.5 * d * math.log(2 * math.pi) - factors.diagonal(dim1=1, dim2=2).log().sum(1) - 0.5 * z.square().sum(2)
     log_sums, missed = _mixtures.gaussian_log_sums(t.reshape(-1, d), means, covariances, factors)
     terms = (own.reshape(-1) - log_sums + math.log(n)).clamp(max=math.log(n)).view(draws, n)
     variance = terms.var(0).mean() if draws > 1 else terms.var()
@@ -201,9 +197,7 @@ def _as_covariances(covariances, means: Tensor) -> Tensor:
 def _cholesky(covariances: Tensor) -> Tensor:
     factors, info = torch.linalg.cholesky_ex(covariances)
     if info.any():
-        raise ValueError(
-            f"covariances: expected positive definite ones, number {info.nonzero()[0].item()} is not"
-        )
+        raise ValueError(f"covariances: expected positive definite ones, number {info.nonzero()[0].item()} is not")
     return factors
 
 
@@ -226,9 +220,7 @@ def _excess_by_quadrature(centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _grid(values: Tensor) -> Tensor:
     low, high = values.min().item() - MARGIN, values.max().item() + MARGIN
-    return low + STEP * torch.arange(
-        math.ceil((high - low) / STEP) + 1, dtype=torch.float64, device=values.device
-    )
+    return low + STEP * torch.arange(math.ceil((high - low) / STEP) + 1, dtype=torch.float64, device=values.device)
 
 
 def _quadrature_1d(centres: Tensor) -> tuple[Tensor, Tensor]:
@@ -260,9 +252,7 @@ def _kernel(centres: Tensor, grid: Tensor) -> Tensor:
     return exponents.exp_().div_(math.sqrt(2 * math.pi))
 
 
-def _excess_by_draws(
-    centres: Tensor, samples: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def _excess_by_draws(centres: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Return h(T) - h(Z), its standard error and the pruning bound for centres in units of the noise."""
     n, d = centres.shape
     z = randn((samples, d), generator, centres.device)
@@ -290,16 +280,12 @@ def _mean_and_error(terms: Tensor) -> tuple[Tensor, Tensor]:
     return terms.mean(), terms.std() / math.sqrt(len(terms))
 
 
-def _conditional_terms(
-    conditional: Tensor, samples: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def _conditional_terms(conditional: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return h(T | x) - h(Z) of each input (m,), from at least one draw an input, and the draws (m, q, d)."""
     m, passes, d = conditional.shape
     q = max(1, -(-samples // m))
     z = randn((m, q, d), generator, conditional.device)
-    chosen = torch.randint(passes, (m, q), generator=generator, device=generator.device).to(
-        conditional.device
-    )
+    chosen = torch.randint(passes, (m, q), generator=generator, device=generator.device).to(conditional.device)
     t = conditional.gather(1, chosen[:, :, None].expand(m, q, d)) + z
     terms = math.log(passes) - _own_log_sums(t, conditional)  # (m, q)
     return _controlled(terms.view(-1), z.view(-1, d)).view(m, q).mean(1) - 0.5 * d, t
@@ -309,9 +295,7 @@ def _own_log_sums(t: Tensor, conditional: Tensor) -> Tensor:
     """Return log sum_r exp(-|t - s_r|^2 / 2) over the passes of each input, in blocks of inputs."""
     rows = max(1, 2**20 // (t.shape[1] * conditional.shape[1]))
     blocks = zip(t.split(rows), conditional.split(rows), strict=True)
-    exponents = (
-        torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_().mul_(-0.5) for a, b in blocks
-    )
+    exponents = (torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_().mul_(-0.5) for a, b in blocks)
     return torch.cat([block.logsumexp(2) for block in exponents])
 
 

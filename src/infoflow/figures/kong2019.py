@@ -78,12 +78,9 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
                 style.event(top, epoch, text, published=True)
         found_events(document, experiment, variant, top)
         style.epochs_axis(top, last, log)
-        resets = (
-            "gradients accumulate, as in the published code"
-            if variant == "as_published"
-            else "gradients reset, longer schedule"
+        top.set_title(
+            {"as_published": "As published: gradients accumulate", "corrected": "Corrected: gradients reset"}[variant]
         )
-        top.set_title(f"{style.VARIANTS[variant]}: {resets}")
         for row, layer in enumerate(layers, start=1):
             density(document, experiment, variant, layer, axes[row, column])
             style.epochs_axis(axes[row, column], last, log)
@@ -94,8 +91,8 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
     seeds = int(curves["seeds"].max())
     style.note(
         figure,
-        f"Median and central 80 % of {seeds} seeds; exact by quadrature. Densities: seed 0, saturated at the brightest 2 %. "
-        "Dotted lines: epochs the text states; solid: medians found.",
+        f"Median and central 80 % of {seeds} seeds; exact by quadrature. Densities: seed 0, white above the brightest 2 %. "
+        "Dotted lines: epochs that the text states; solid: medians found.",
     )
     return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from infoflow.io import atomic
 
@@ -85,9 +86,9 @@ def event(axes: Axes, epoch: float, text: str, published: bool = False) -> None:
     )  # fmt: skip
 
 
-def note(figure: Figure, text: str) -> None:
+def note(figure: Figure | SubFigure, text: str) -> None:
     """What the figure was made from, below it."""
-    figure.supxlabel(text, fontsize=8.5, color=GREY, x=0.01, ha="left")
+    figure.supxlabel(textwrap.fill(text, 125), fontsize=8.5, color=GREY, x=0.01, ha="left")
 
 
 def stamp(figure: Figure, text: str) -> None:

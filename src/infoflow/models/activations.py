@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def tanh(s: Tensor) -> Tensor:
-    """tanh(s) as 2 σ(2s) − 1: the same to one rounding, and four times faster than torch.tanh on a CPU."""
+    """Hyperbolic tangent as 2 σ(2s) − 1: the same to one rounding, and four times faster than torch.tanh on a CPU."""
     return 2 * torch.sigmoid(2 * s) - 1
 
 

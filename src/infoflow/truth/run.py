@@ -125,9 +125,7 @@ def evaluate(task: str, estimator: str, n: int, seed: int) -> dict:
         if name not in known:
             raise ValueError(f"{name!r}: expected one of {', '.join(known)}")
     if not applies(estimator, task):
-        raise ValueError(
-            f"{estimator} does not apply to {task}: it needs {', '.join(ESTIMATORS[estimator].needs)}"
-        )
+        raise ValueError(f"{estimator} does not apply to {task}: it needs {', '.join(ESTIMATORS[estimator].needs)}")
     found, method = TASKS[task], ESTIMATORS[estimator]
     generator = torch.Generator().manual_seed(seed)
     sample = found.sample(n, generator)

@@ -300,9 +300,7 @@ def quantised(units: int, levels: int, of_labels: bool) -> Task:
 def injective(latent: int, width: int, rho: float) -> Task:
     """Two layers that are one-to-one maps of correlated Gaussian latents into many units."""
     a, b = weights(latent, width, 5), weights(latent, width, 6)
-    sample = mapped(
-        correlated(rho, latent, latent), lambda x: torch.asinh(2 * x @ a), lambda y: torch.tanh(y @ b)
-    )
+    sample = mapped(correlated(rho, latent, latent), lambda x: torch.asinh(2 * x @ a), lambda y: torch.tanh(y @ b))
     truth = gaussian_information(rho, latent)
     return Task(f"injective-{latent}to{width}-rho{rho}", "injective maps", True, truth, sample)
 
@@ -323,9 +321,7 @@ def _scalar_nets() -> list[Task]:
 def _classic() -> list[Task]:
     tasks = [gaussian(rho) for rho in (0.0, 0.3, 0.6, 0.9, 0.99)]
     tasks += [gaussian(0.5, d) for d in (2, 3, 5, 10, 25)] + [gaussian(0.8, 5, 1)]
-    tasks += [student(0.0, 1, degrees) for degrees in (1, 2)] + [
-        student(0.6, 1, degrees) for degrees in (1, 3, 10)
-    ]
+    tasks += [student(0.0, 1, degrees) for degrees in (1, 2)] + [student(0.6, 1, degrees) for degrees in (1, 3, 10)]
     tasks += [student(0.5, 2, 2), student(0.5, 2, 5), student(0.5, 5, 3)]
     tasks += [twisted("half-cube", 0.6, d, half_cube, half_cube) for d in (1, 3)]
     tasks += [twisted("asinh", 0.6, d, torch.asinh, torch.asinh) for d in (1, 3)]
