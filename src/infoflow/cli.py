@@ -14,8 +14,14 @@ from infoflow.io import InputError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an `InputError` is printed as it is, without a trace."""
-    options = vars(_parser().parse_args(arguments))
+    parser = _parser()
+    known, rest = parser.parse_known_args(arguments)
+    options = vars(known)
     command = options.pop("command")
+    if command is run:
+        options["snakemake"] = rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return command(**options) or 0
     except InputError as error:
@@ -57,8 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     clean_parser = add("clean", clean, settings=False)
     clean_parser.add_argument("what", choices=["activations"])
     clean_parser.add_argument("--results", default="results")
-    run_parser = add("run", run, settings=False)
-    run_parser.add_argument("snakemake", nargs=argparse.REMAINDER)
+    add("run", run, settings=False)
     return parser
 
 

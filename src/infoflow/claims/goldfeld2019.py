@@ -99,11 +99,11 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
     if results.has("goldfeld_mnist_cnn"):
         rows += [decide(CLAIMS["V-004-E1"], one, rehearsal=results.rehearsal) for one in cnn_clusters(results)]
     else:
-        rows.append(missing(CLAIMS["V-004-E1"], "goldfeld_mnist_cnn"))
+        rows.append(missing(CLAIMS["V-004-E1"], "goldfeld_mnist_cnn", rehearsal=results.rehearsal))
     if results.has("goldfeld_clustering_penalty"):
         rows += [decide(CLAIMS["V-004-E2"], one, rehearsal=results.rehearsal) for one in clustering_penalty(results)]
     else:
-        rows.append(missing(CLAIMS["V-004-E2"], "goldfeld_clustering_penalty"))
+        rows.append(missing(CLAIMS["V-004-E2"], "goldfeld_clustering_penalty", rehearsal=results.rehearsal))
     return rows
 
 
@@ -483,11 +483,16 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     for name in results.experiments:
         estimates = results.estimates(name)
         errors = estimates.groupby(by, sort=False)[["std_error", "bias_bound", "ceiling"]].median().reset_index()
-        for grid, rows in (
-            ("all", shared_epochs(estimates)),
-            ("dense", _finest(estimates)),
-            ("seed0", estimates[estimates["seed"] == 0]),
-        ):
+        replicated = estimates.loc[estimates["estimator"] == "replicas", "seed"].unique()
+        grids = {
+            "all": shared_epochs(estimates),
+            "dense": _finest(estimates),
+            "seed0": estimates[estimates["seed"] == 0],
+            "replicated": estimates[estimates["seed"].isin(replicated) & (estimates["quantity"] == "I_XT")],
+        }
+        for grid, rows in grids.items():
+            if rows.empty:
+                continue
             curves.append(summary(rows, by).merge(errors, on=by).assign(grid=grid))
         for point in results.points(name):
             history = results.history(name, point).assign(experiment=name, point=point)

@@ -122,11 +122,11 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool, stand_in: bool 
     }  # fmt: skip
 
 
-def missing(claim: Claim, experiment: str) -> dict[str, Any]:
+def missing(claim: Claim, experiment: str, *, rehearsal: bool) -> dict[str, Any]:
     """The row of a claim whose experiment this run does not hold."""
     row = dict.fromkeys(COLUMNS)
     row |= {
-        "id": claim.id, "claim": claim.statement, "outcome": "undecided", "value": np.nan, "unit": claim.unit,
+        "id": claim.id, "claim": claim.statement, "outcome": "rehearsal" if rehearsal else "undecided", "value": np.nan, "unit": claim.unit,
         "threshold": claim.threshold, "null_value": np.nan, "null": "", "ci_low": np.nan, "ci_high": np.nan,
         "sensitivity": "", "seeds_held": 0, "seeds": 0, "variant": "", "data": "", "stand_in": False,
         "spread": np.nan, "p_value": np.nan, "figure": claim.figure,

@@ -185,14 +185,14 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
 
 def x1(document: Document, settings: dict[str, Any]) -> Figure:
     """Sample propagation with equal and with the published numbers of passes, beside the linearised estimate."""
-    curves = document.curves(NOISY, point=PLAIN, quantity="I_XT", grid="all")
+    curves = document.curves(NOISY, point=PLAIN, quantity="I_XT", grid="replicated")
     replicas = curves[curves["estimator"] == "replicas"]
     published = replicas[replicas["settings"].str.contains("published")]
     equal = replicas[~replicas["settings"].str.contains("published")]
     figure, axes = style.new(1, 5, 3.9, sharey=True)
     for one, layer in zip(axes[0], LAYERS, strict=True):
         linear = pick(curves, estimator="linearised", layer=layer)
-        style.band(one, linear, "0.25", "linearised (20 seeds)" if seeds(curves) == 20 else "linearised")
+        style.band(one, linear, "0.25", "linearised")
         for k, (setting, rows) in enumerate(pick(equal, layer=layer).groupby("settings")):
             rows = rows.sort_values("epoch")
             count = int(setting.split(":")[1].rstrip("}"))
@@ -217,7 +217,7 @@ def x1(document: Document, settings: dict[str, Any]) -> Figure:
     figure.legend(handles, labels, loc="outside upper center", ncols=4)
     style.note(
         figure,
-        f"No regularisation; sample propagation: {int(replicas['seeds'].max())} seeds, bars two standard errors. Where the orange curve leaves the grey one, the numbers of passes make the difference.",
+        f"No regularisation; the same {int(replicas['seeds'].max())} seeds for every estimate: medians, band over seeds; bars two standard errors. Where the orange curve leaves the grey one, the numbers of passes make the difference.",
     )
     return figure
 

@@ -82,13 +82,13 @@ def event(axes: Axes, epoch: float, text: str, published: bool = False) -> None:
     axes.axvline(epoch, color=GREY, linestyle=":" if published else "-", linewidth=1)
     axes.annotate(
         text, (epoch, 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0), textcoords="offset points", ha="left",
-        va="bottom", rotation=90, fontsize=8, color=GREY,
+        va="bottom", rotation=90, fontsize=8, color=GREY, annotation_clip=True,
     )  # fmt: skip
 
 
 def note(figure: Figure | SubFigure, text: str) -> None:
     """What the figure was made from, below it."""
-    figure.supxlabel(textwrap.fill(text, 125), fontsize=8.5, color=GREY, x=0.01, ha="left")
+    figure.supxlabel(textwrap.fill(text, 150), fontsize=8.5, color=GREY, x=0.01, ha="left")
 
 
 def stamp(figure: Figure, text: str) -> None:

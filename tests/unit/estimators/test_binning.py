@@ -61,9 +61,7 @@ def test_distinct_rows_in_narrow_bins_reach_log_n():
 
 def test_information_with_labels_reaches_their_entropy():
     labels = torch.arange(100) % 4
-    assert binning.mutual_information(labels.double(), labels, 0.5).item() == pytest.approx(
-        math.log(4), abs=1e-9
-    )
+    assert binning.mutual_information(labels.double(), labels, 0.5).item() == pytest.approx(math.log(4), abs=1e-9)
     value = binning.mutual_information(labels.double(), labels, 0.5)
     assert binning.diagnostics(value, labels.double(), 0.5, labels=labels).saturation == pytest.approx(1)
 

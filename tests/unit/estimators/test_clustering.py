@@ -36,9 +36,7 @@ def test_distances_are_means_over_pairs(d):
 def test_ratio_ignores_place_and_scale_and_falls_with_clustering():
     x, labels = data()
     ratio = clustering.class_distances(x, labels).ratio
-    assert clustering.class_distances(7 * x + 100, labels).ratio.item() == pytest.approx(
-        ratio.item(), abs=1e-9
-    )
+    assert clustering.class_distances(7 * x + 100, labels).ratio.item() == pytest.approx(ratio.item(), abs=1e-9)
     clustered = 0.01 * x + labels[:, None]
     assert clustering.class_distances(clustered, labels).ratio < 0.05 < ratio
 
@@ -75,9 +73,7 @@ def test_saturated_fraction():
 
 
 def test_binned_entropy_counts_cells():
-    assert clustering.binned_entropy([[0.01], [0.02], [0.91], [0.93]], 0.1).item() == pytest.approx(
-        math.log(2)
-    )
+    assert clustering.binned_entropy([[0.01], [0.02], [0.91], [0.93]], 0.1).item() == pytest.approx(math.log(2))
 
 
 def test_distances_are_differentiable():

@@ -76,9 +76,7 @@ def test_isolated_points_saturate():
 
 def test_constant_layer_has_no_information():
     for bound in ("upper", "lower"):
-        assert kde.input_information(torch.full((100, 5), 3.3), 1e-3, bound).item() == pytest.approx(
-            0, abs=1e-12
-        )
+        assert kde.input_information(torch.full((100, 5), 3.3), 1e-3, bound).item() == pytest.approx(0, abs=1e-12)
 
 
 @given(st.integers(0, 10_000), st.floats(0.01, 10))

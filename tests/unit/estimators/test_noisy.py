@@ -34,9 +34,7 @@ def brute_information(values, probabilities, std):
     """I(X; S + Z) for scalar values by a fine Riemann sum."""
     t = np.arange(values.min() - 10 * std, values.max() + 10 * std, std / 60)
     p = (probabilities[:, None] * stats.norm.pdf(t, values[:, None], std)).sum(0)
-    return -np.sum(p * np.log(np.maximum(p, 1e-300))) * std / 60 - 0.5 * math.log(
-        2 * math.pi * math.e * std**2
-    )
+    return -np.sum(p * np.log(np.maximum(p, 1e-300))) * std / 60 - 0.5 * math.log(2 * math.pi * math.e * std**2)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 10])
@@ -197,9 +195,7 @@ def test_sample_propagation_with_shared_and_with_separate_draws():
     values = propagate(means, 8, 1)
     given = [noisy.mixture_entropy(v, 0.1).value for v in values]
     exact = noisy.mixture_entropy(values.reshape(-1, 2), 0.1).value - torch.stack(given).mean()
-    shared = noisy.mutual_information(
-        values.reshape(-1, 2), values, 0.1, samples=8000, generator=generator(2)
-    )
+    shared = noisy.mutual_information(values.reshape(-1, 2), values, 0.1, samples=8000, generator=generator(2))
     assert abs(shared.value - exact) < 4 * shared.std_error
     separate = noisy.mutual_information(
         values.reshape(-1, 2), values.flip(0), 0.1, samples=8000, generator=generator(3)

@@ -41,9 +41,7 @@ def test_entropies_are_the_definition(alpha):
     x, t = normal(60, 4), normal(60, 3, seed=1)
     kx, kt = reference_gram(x, 1.5), reference_gram(t, 0.8)
     assert renyi.gram(x, 1.5).numpy() == pytest.approx(kx, abs=1e-12)
-    assert renyi.gram_entropy(torch.tensor(kx), alpha).item() == pytest.approx(
-        reference_entropy(kx, alpha), abs=1e-9
-    )
+    assert renyi.gram_entropy(torch.tensor(kx), alpha).item() == pytest.approx(reference_entropy(kx, alpha), abs=1e-9)
     assert renyi.entropy(x, alpha, 1.5).item() == pytest.approx(reference_entropy(kx, alpha), abs=1e-9)
     joint = renyi.joint_entropy([x, t], alpha, [1.5, 0.8]).item()
     assert joint == pytest.approx(reference_entropy(kx * kt, alpha), abs=1e-9)
@@ -196,9 +194,7 @@ def test_approximations_approach_the_exact_value(approximation, alpha):
 
 def test_nystrom_with_all_landmarks_is_exact():
     x = normal(100, 3)
-    value = renyi.entropy(
-        x, 1.01, 1.0, approximation="nystrom", rank=100, generator=torch.Generator().manual_seed(0)
-    )
+    value = renyi.entropy(x, 1.01, 1.0, approximation="nystrom", rank=100, generator=torch.Generator().manual_seed(0))
     assert value.item() == pytest.approx(renyi.entropy(x, 1.01, 1.0).item(), abs=1e-6)
 
 

@@ -69,9 +69,9 @@ def test_truth_of_a_linear_layer_is_that_of_its_covariance():
 
 @pytest.mark.parametrize("about", ["inputs", "labels"])
 def test_quantised_net_reaches_its_truth_by_counting(about):
-    assert truth.evaluate(f"quantised-3units-8levels-{about}", "counting", 40_000, 0)[
-        "error"
-    ] == pytest.approx(0, abs=0.03)
+    assert truth.evaluate(f"quantised-3units-8levels-{about}", "counting", 40_000, 0)["error"] == pytest.approx(
+        0, abs=0.03
+    )
 
 
 def test_unknown_and_unfit_are_refused():
