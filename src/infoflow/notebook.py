@@ -48,9 +48,12 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
 def to_html(notebook: str) -> str:
     """A notebook as HTML: pictures embedded, no script from the network."""
     from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import TagRemovePreprocessor
 
+    hidden = TagRemovePreprocessor(enabled=True, remove_cell_tags={"parameters", "injected-parameters"})
     exporter = HTMLExporter(
-        template_name="lab", embed_images=True, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="",
+        preprocessors=[hidden], template_name="lab", embed_images=True, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="",
+        mermaid_layout_elk_js_url="", jupyter_widgets_base_url="", widget_renderer_url="",
         exclude_input_prompt=True, exclude_output_prompt=True,
     )  # fmt: skip
     body, _ = exporter.from_filename(notebook)

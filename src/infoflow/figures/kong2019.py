@@ -87,7 +87,7 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
             axes[row, 0].set_ylabel(rf"$T_{layer[1]}$")
     axes[0, 0].set_ylabel("mutual information (nats)")
     axes[0, 0].set_ylim(bottom=0)
-    axes[0, 1].legend(loc="lower right" if experiment != "kong_f2" else "upper right")
+    axes[0, 0].legend(loc="center right")
     seeds = int(curves["seeds"].max())
     style.note(
         figure,
