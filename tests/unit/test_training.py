@@ -1,0 +1,194 @@
+"""Stacked training against networks alone, brute-force references and an interrupted run."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from infoflow.data import stage
+from infoflow.io import InputError
+from infoflow.models.mlp import Mlp
+from infoflow.training import ensemble
+from infoflow.training.ensemble import Ensemble
+from infoflow.training.optimisers import Adam, orthonormal_step
+
+CHAIN = {
+    "kind": "mlp",
+    "layers": [1, 1],
+    "activations": ["tanh"],
+    "observe": "all",
+    "initial": {"weights": [0.1], "biases": [0.0]},
+}
+NET = {
+    "kind": "mlp",
+    "layers": [12, 4, 3, 2],
+    "activations": ["tanh", "tanh", "linear"],
+    "observe": "hidden",
+    "initial": None,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    four = {
+        "dataset": "four", "kind": "scalar", "population": "points", "values": [-3.0, -1.0, 1.0, 3.0],
+        "targets": [-1.0, -1.0, -1.0, 1.0], "train": 30, "test": 30, "seeds": 4, "seed": 1,
+    }  # fmt: skip
+    stage.run(four, str(folder / "four.h5"))
+    stage.run({"dataset": "szt12", "kind": "szt12", "train_fraction": 0.8, "seed": 1}, str(folder / "szt12.h5"))
+    return folder
+
+
+def settings(model=CHAIN, epochs=6, seeds=2, points=1, **training):
+    rule = {
+        "loss": "mse", "optimiser": "sgd", "batch_size": 25, "epochs": epochs, "shuffle": False,
+        "accumulate_gradients": False, "decay": None,
+    } | training  # fmt: skip
+    point = {"noise_std": 0.05, "learning_rate": 0.01, "orthonormal": 0.0, "clustering_penalty": 0.0, "labels": "task"}
+    return {
+        "experiment": "test", "seed": 1, "seeds": seeds, "model": model, "training": rule, "snapshots": [0, epochs],
+        "points": [{"id": f"p{k}", **point} for k in range(points)],
+    }  # fmt: skip
+
+
+def adam(**changes):
+    return settings(NET, loss="cross_entropy", optimiser="adam", batch_size=256, shuffle=True, **changes)
+
+
+def trained(given, dataset, tmp_path):
+    one = Ensemble(given, str(dataset))
+    one.train(tmp_path / "state.safetensors", 1e9)
+    return one
+
+
+@pytest.mark.parametrize("given", [settings(seeds=4), adam(seeds=3, epochs=2)], ids=["sgd", "adam"])
+def test_a_seed_of_a_stack_equals_the_seed_in_a_smaller_stack(given, data, tmp_path):
+    dataset = data / ("four.h5" if given["model"] is CHAIN else "szt12.h5")
+    many = trained(given, dataset, tmp_path)
+    few = trained({**given, "seeds": 1}, dataset, tmp_path)
+    for name, value in few.parameters.items():
+        torch.testing.assert_close(many.parameters[name][:1], value, rtol=1e-4, atol=1e-6)
+
+
+def test_points_of_a_stack_share_the_streams_of_a_seed(data, tmp_path):
+    one = trained(adam(points=2, epochs=2), data / "szt12.h5", tmp_path)
+    for value in one.parameters.values():
+        torch.testing.assert_close(value[:2], value[2:], rtol=1e-4, atol=1e-6)
+
+
+def test_accumulated_gradients_add_up_from_step_to_step(data, tmp_path):
+    given = settings(seeds=1, epochs=3, accumulate_gradients=True)
+    given["points"][0]["noise_std"] = 0.0
+    one = trained(given, data / "four.h5", tmp_path)
+    x, y = one.x[0, :, 0].double().numpy(), one.y[0].double().numpy()
+    w, b, total = 0.1, 0.0, np.zeros(2)
+    for _ in range(3):
+        for part in (slice(0, 25), slice(25, 30)):
+            t = np.tanh(w * x[part] + b)
+            slope = 2 * (t - y[part]) * (1 - t**2)
+            total += [(slope * x[part]).mean(), slope.mean()]
+            w, b = w - 0.01 * total[0], b - 0.01 * total[1]
+    assert one.parameters["W1"].item() == pytest.approx(w, abs=1e-5)
+    assert one.parameters["b1"].item() == pytest.approx(b, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        settings(accumulate_gradients=True, shuffle=True, decay={"accuracy": 0.6, "divisor": 20.0}, epochs=8),
+        adam(epochs=8),
+    ],
+    ids=["sgd", "adam"],
+)
+def test_an_interrupted_run_equals_an_unbroken_one(given, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(ensemble, "NOISE_BUFFER", 1)  # one epoch a draw
+    dataset = str(data / ("four.h5" if given["model"] is CHAIN else "szt12.h5"))
+    ensemble.run(given, dataset, [str(tmp_path / "whole")], str(tmp_path / "resume"))
+
+    class Killed(Exception):
+        pass
+
+    keep = Ensemble._save_state
+
+    def save_then_die(self, file):
+        keep(self, file)
+        if self.epoch >= 3:
+            raise Killed
+
+    monkeypatch.setattr(Ensemble, "_save_state", save_then_die)
+    with pytest.raises(Killed):
+        ensemble.run(given, dataset, [str(tmp_path / "broken")], str(tmp_path / "resume"), save_every=0)
+    assert not (tmp_path / "broken").exists()
+    monkeypatch.setattr(Ensemble, "_save_state", keep)
+    ensemble.run(given, dataset, [str(tmp_path / "broken")], str(tmp_path / "resume"))
+    broken, whole = (load_file(tmp_path / name / "weights.safetensors") for name in ("broken", "whole"))
+    assert set(broken) == set(whole)
+    assert all(torch.equal(broken[name], whole[name]) for name in whole)
+    broken, whole = ((tmp_path / name / "history.parquet").read_bytes() for name in ("broken", "whole"))
+    assert broken == whole
+
+
+def test_adam_equals_torchs():
+    start = {"W1": torch.randn(1, 3, 2, generator=torch.Generator().manual_seed(0))}
+    theirs = start["W1"].clone().requires_grad_()
+    ours, reference = Adam(start, 0.01, 1), torch.optim.Adam([theirs], lr=0.01)
+    for k in range(20):
+        for parameter in (start["W1"], theirs):
+            (parameter * torch.arange(6.0).view(1, 3, 2) - k).square().sum().backward()
+        ours.step()
+        reference.step()
+        reference.zero_grad()
+    torch.testing.assert_close(start["W1"].detach(), theirs.detach(), rtol=1e-5, atol=1e-7)
+
+
+def test_orthonormal_step_leaves_the_last_layer_and_unregularised_networks_alone():
+    draw = torch.Generator().manual_seed(0)
+    parameters = {f"W{k}": torch.randn(2, 3, 3, generator=draw) for k in (1, 2)}
+    before = {name: value.clone() for name, value in parameters.items()}
+    orthonormal_step(parameters, torch.tensor([0.0, 0.1]))
+    w = before["W1"][1]
+    torch.testing.assert_close(parameters["W1"][1], w - 0.1 * (w @ w.T @ w - w))
+    torch.testing.assert_close(parameters["W1"][0], before["W1"][0])
+    torch.testing.assert_close(parameters["W2"], before["W2"])
+
+
+def test_a_value_that_is_not_finite_names_experiment_point_and_seed(data, tmp_path):
+    given = settings(epochs=60, model={**CHAIN, "activations": ["linear"]})
+    given["points"][0]["learning_rate"] = 1e3
+    with pytest.raises(InputError, match=r"experiments\.test, point p0, seed \d: .* not finite"):
+        ensemble.run(given, str(data / "four.h5"), [str(tmp_path / "out")], str(tmp_path / "resume"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_shuffled_labels_keep_the_inputs_and_permute_the_targets(data):
+    given = settings(seeds=4)
+    given["points"][0]["labels"] = "shuffled"
+    one = Ensemble(given, str(data / "four.h5"))
+    assert not torch.equal(one.train_y, one.y)
+    assert torch.equal(one.train_y.sort(1).values, one.y.sort(1).values)
+
+
+def test_weights_hold_every_snapshot(data, tmp_path):
+    ensemble.run(settings(), str(data / "four.h5"), [str(tmp_path / "out")], str(tmp_path / "resume"))
+    stored = load_file(tmp_path / "out" / "weights.safetensors")
+    assert set(stored) == {f"{epoch}/{name}" for epoch in (0, 6) for name in ("W1", "b1")}
+    assert stored["0/W1"].shape == (2, 1, 1)
+
+
+@pytest.mark.parametrize("activations", [["tanh", "tanh"], ["linear", "linear"]])
+def test_propagated_moments_agree_with_noisy_passes(activations):
+    draw = torch.Generator().manual_seed(0)
+    model = Mlp((3,), [3, 2, 2], activations, observe="all")
+    parameters = {k: v[0].double() for k, v in model.initialise([draw]).items()}
+    x, std, count = torch.randn(1, 3, generator=draw, dtype=torch.float64), 0.02, 200_000
+    noise = std * torch.randn(1, 4, count, generator=draw, dtype=torch.float64)
+    stacked = {k: v[None] for k, v in parameters.items()}
+    _, passes = model.forward(stacked, x[None].expand(1, count, 3), noise)
+    for layer, samples in zip(model.moments(parameters, x, std).values(), passes, strict=True):
+        covariance = torch.cov(samples[0].T)
+        torch.testing.assert_close(layer.covariance[0], covariance, rtol=0.02, atol=0.02 * std**2)
+        shift = samples[0].mean(0) - layer.mean[0]
+        assert (shift - layer.shift[0]).abs().max() < 5 * math.sqrt(covariance.max() / count)
