@@ -440,14 +440,20 @@ def parse(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Config:
     Raises:
         InputError: one line for each fault: file, key path, what was expected, the nearest match.
     """
-    raw = _resolve_extends(raw, files)
+    given, raw = raw, _resolve_extends(raw, files)
     try:
         config = Config.model_validate(raw)
-        for name, experiment in config.experiments.items():
-            for point in points(name, experiment):
-                point.experiment  # noqa: B018 - builds and so validates every variant and axis value
     except ValidationError as error:
-        raise InputError("\n".join(_explain(fault, raw, files) for fault in error.errors())) from None
+        lines = [_explain(fault, raw, given, files) for fault in error.errors()]
+        raise InputError("\n".join(dict.fromkeys(lines))) from None
+    for name, experiment in config.experiments.items():
+        for point in points(name, experiment):
+            dataset = point.experiment.dataset  # builds and so validates every variant and axis value
+            if dataset not in config.datasets:
+                raise InputError(
+                    f"{_file_of(('experiments', name), files)}: experiments.{name}, point {point.id}: dataset: unknown id "
+                    f"{dataset!r}{_nearest(dataset, config.datasets)}; known: {', '.join(sorted(config.datasets))}"
+                )
     return config
 
 
@@ -473,9 +479,26 @@ def _resolve_extends(raw: Mapping[str, Any], files: Iterable[str | Path]) -> dic
     return {**raw, "experiments": {name: resolve(name) for name in experiments}}
 
 
-def _explain(fault: Any, raw: Mapping[str, Any], files: Iterable[str | Path]) -> str:
+def _setter(path: tuple[str | int, ...], given: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """The path in the experiment that sets a key, where the experiment at `path` has it through `extends`."""
+    if len(path) < 3 or path[0] != "experiments":
+        return path
+    name: Any = path[1]
+    while True:
+        node: Any = given["experiments"][name]
+        parent = node.get("extends") if isinstance(node, Mapping) else None
+        for part in path[2:]:
+            node = node[part] if isinstance(node, Mapping) and part in node else None
+        if node is not None or parent is None:
+            return ("experiments", name, *path[2:])
+        name = parent
+
+
+def _explain(fault: Any, raw: Mapping[str, Any], given: Mapping[str, Any], files: Iterable[str | Path]) -> str:
     """One line: file, key path, what was expected, what was found, the nearest allowed key."""
     path = _key_path(fault["loc"], raw)
+    if fault["type"] != "missing":
+        path = _setter(path, given)
     where = ".".join(map(str, path)) or "config"
     file = _file_of(path, files)
     if fault["type"] == "extra_forbidden":
@@ -534,11 +557,9 @@ def _allowed_keys(path: tuple[str | int, ...], raw: Mapping[str, Any]) -> list[s
     node: Any = raw
     for part in path:
         node = node[part] if isinstance(node, (Mapping, list)) else {}
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            annotation = section.model_fields[part].annotation
-        else:
-            annotation = section
-        section = _section_class(annotation, node)
+        fields = getattr(section, "model_fields", None)
+        inside = section.__args__[-1] if fields is None else fields[part].annotation
+        section = inside if getattr(inside, "__origin__", None) is dict else _section_class(inside, node)
     return sorted(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
 
 
