@@ -1,0 +1,177 @@
+import copy
+import functools
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from infoflow.config import parse, read
+from infoflow.io import canonical_json
+from infoflow.plan import Plan, snapshot_epochs, sources, spread
+
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def settings(plan):
+    """Settings of every job of a plan: {(kind, names…): canonical JSON}."""
+    jobs = {("dataset", name): plan.dataset_settings(name) for name in plan.datasets()}
+    jobs |= {("train", job.experiment, job.id): job.settings for job in plan.train_jobs()}
+    for name in plan.experiments:
+        for point, one in plan.points[name].items():
+            for estimator in one.experiment.estimators:
+                for block in plan.estimate_blocks(name, point, estimator):
+                    jobs["estimate", name, estimator, point, block] = plan.estimate_settings(
+                        name, point, block, estimator
+                    )
+                    if not plan.reads_weights(estimator):
+                        jobs["activations", name, point, block] = plan.activation_settings(name, point, block)
+    for document in plan.documents:
+        jobs["claims", document] = plan.claims_settings(document)
+        jobs["notebook", document] = plan.notebook_settings(document)
+    jobs["convergence",] = plan.convergence_settings()
+    jobs["page",] = plan.report_settings()
+    return {key: canonical_json(value) for key, value in jobs.items()}
+
+
+@functools.cache
+def before():
+    return settings(Plan(parse(DEFAULT)))
+
+
+def leaves(node, path=()):
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, node
+
+
+def changed_value(path, value):
+    """Another valid value of a leaf, or None where there is none to be had by a rule this simple."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return value / 2 if value else 0.25
+    if path[-1] in ("title", "caption", "citation", "results", "data_root"):
+        return value + "x"
+    if isinstance(value, list) and len(value) > 1 and path[-1] in ("estimators", "values", "widths", "counts"):
+        return value[:-1]
+    others = {
+        "tanh": "relu", "sgd": "adam", "adam": "sgd", "hidden": "all", "all": "hidden",
+        "shuffled": "task", "majority": "parity", "T5": "T4",
+    }  # fmt: skip
+    return others.get(value) if isinstance(value, str) else None
+
+
+def family(name):
+    """An experiment and those that extend it."""
+    found = {name}
+    while more := {k for k, e in DEFAULT["experiments"].items() if e.get("extends") in found} - found:
+        found |= more
+    return found
+
+
+def allowed(path, job):
+    """Whether a job's settings may change with the leaf at `path`."""
+    kind = job[0]
+    if kind == "page":
+        return True  # the manifest holds the whole config
+    top, name = path[0], path[1] if len(path) > 1 else ""
+    if top == "seed":
+        return True
+    if top == "rehearsal":
+        return kind == "claims"
+    if top == "data_root":
+        return kind == "dataset"
+    if top == "datasets":
+        return job == ("dataset", name)
+    if top == "convergence":
+        return kind == "convergence"
+    if top == "estimators":
+        return kind == "notebook" or (kind == "estimate" and job[2] == name)
+    if top == "documents":
+        return kind == "notebook" and job[1] == name
+    if kind in ("claims", "notebook"):
+        used = {DEFAULT["experiments"][name].get("document"), *parents_document(name)}
+        return job[1] in used
+    if kind in ("dataset", "convergence") or job[1] not in family(name):
+        return False
+    if path[2] == "probe":
+        return kind in ("activations", "estimate")
+    if path[2] == "estimators":
+        return kind in ("estimate", "activations")
+    if path[2] == "training" and path[-1] != "epochs":
+        return kind == "train"
+    return True
+
+
+def parents_document(name):
+    while "extends" in DEFAULT["experiments"][name]:
+        name = DEFAULT["experiments"][name]["extends"]
+    return {DEFAULT["experiments"][name]["document"]}
+
+
+CASES = [(path, new) for path, old in leaves(DEFAULT) if (new := changed_value(path, old)) is not None]
+
+
+def test_the_cases_cover_every_section():
+    assert {path[0] for path, _ in CASES} >= set(DEFAULT) - {"results"}
+    assert len(CASES) > 150
+
+
+@pytest.mark.parametrize("section", sorted({".".join(path[:2]) for path, _ in CASES}))
+def test_a_leaf_changes_only_jobs_that_depend_on_it(section):
+    for path, new in (case for case in CASES if ".".join(case[0][:2]) == section):
+        raw = copy.deepcopy(DEFAULT)
+        functools.reduce(dict.__getitem__, path[:-1], raw)[path[-1]] = new
+        after = settings(Plan(parse(raw)))
+        if path == ("results",):  # where files lie is no setting but that of the links on the page
+            assert {k[0] for k in after if after[k] != before()[k]} == {"page"}
+            continue
+        different = {job for job in after.keys() | before().keys() if after.get(job) != before().get(job)}
+        if path[-1] == "enabled":
+            assert {job[1] for job in different if job[0] in ("claims", "notebook")} == {path[1]}
+            continue
+        wrong = sorted(job for job in different if not allowed(path, job))
+        assert not wrong, f"{'.'.join(map(str, path))} reruns {wrong[:3]}"
+        assert ("page",) in different, f"{'.'.join(map(str, path))} changes nothing"
+        if path[0] == "experiments" and path[2] == "training":
+            trained = {job[1] for job in different if job[0] == "train"}
+            assert path[1] in trained, f"{'.'.join(path)} must retrain {path[1]}"
+
+
+def test_snapshots_of_the_12_bit_experiment():
+    experiment = read("config.yaml").experiments["goldfeld_noisy"]
+    epochs = snapshot_epochs(experiment)
+    assert len(epochs) == 86
+    assert epochs[0] == 0
+    assert epochs[1] == 1
+    assert epochs[-1] == 10000
+    few = spread(epochs, 21)
+    assert set(few) < set(epochs)
+    assert {0, 10000} < set(few)
+    assert len(few) <= 21
+
+
+def test_every_seed_lies_in_one_block():
+    plan = Plan(read("config.yaml"))
+    for name in plan.experiments:
+        for point, one in plan.points[name].items():
+            blocks = plan.blocks(name, point).values()
+            assert [seed for block in blocks for seed in block.seeds] == list(range(one.experiment.seeds))
+
+
+def test_sources_follow_imports_and_stay_apart():
+    training = sources("infoflow.training.ensemble")
+    assert {
+        "src/infoflow/training/ensemble.py", "src/infoflow/training/optimisers.py", "src/infoflow/training/losses.py",
+        "src/infoflow/models/mlp.py", "src/infoflow/io.py", "src/infoflow/seeds.py",
+    } <= set(training)  # fmt: skip
+    assert not [file for file in training if "/estimators/" in file or "/figures/" in file or "/claims/" in file]
+    plan = Plan(read("config.yaml"))
+    linearised, binned = plan.estimate_sources("linearised"), plan.estimate_sources("binned")
+    assert "src/infoflow/estimators/noisy.py" in linearised
+    assert "src/infoflow/estimators/noisy.py" not in binned
+    assert "src/infoflow/estimators/binning.py" in binned
