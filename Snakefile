@@ -1,9 +1,9 @@
 """Every figure, number and claim of five documents on information flow in deep networks.
 
-    snakemake --cores 8                                             everything in config.yaml
-    snakemake --cores 2 --configfile config.yaml configs/smoke.yaml the whole workflow in minutes, sizes cut down
-    snakemake --cores 8 kong2019                                    one document
-    snakemake --cores 8 results/figures/kong2019/F2.svg             one figure
+snakemake --cores 8                                             everything in config.yaml
+snakemake --cores 2 --configfile config.yaml configs/smoke.yaml the whole workflow in minutes, sizes cut down
+snakemake --cores 8 kong2019                                    one document
+snakemake --cores 8 results/figures/kong2019/F2.svg             one figure
 """
 
 from snakemake.utils import min_version

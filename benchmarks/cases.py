@@ -136,9 +136,7 @@ def renyi_square(n, d):
 
 def mixture(n, d, samples, std=0.2):
     centres = normal(n, d)
-    return lambda: noisy.mixture_entropy(
-        centres, std, samples=samples, generator=generator(), method="monte_carlo"
-    )
+    return lambda: noisy.mixture_entropy(centres, std, samples=samples, generator=generator(), method="monte_carlo")
 
 
 def mixture_torch(n, d, samples, std=0.2, chunk=64):
@@ -189,9 +187,7 @@ def trained_mixtures_dense(samples, rows=128, columns=1024):
     def dense(centres):
         t = centres[torch.arange(samples) % len(centres)] + normal(samples, centres.shape[1], 1)
         left = torch.cat([t, -0.5 * t.square().sum(1, keepdim=True), torch.ones(samples, 1)], 1)
-        right = torch.cat(
-            [centres, torch.ones(len(centres), 1), -0.5 * centres.square().sum(1, keepdim=True)], 1
-        )
+        right = torch.cat([centres, torch.ones(len(centres), 1), -0.5 * centres.square().sum(1, keepdim=True)], 1)
         sums = torch.zeros(samples, dtype=torch.float64)
         for first in range(0, samples, rows):
             part = left[first : first + rows]

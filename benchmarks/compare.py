@@ -116,9 +116,7 @@ def _cases():
 
 def _in_own_process(function: str, arguments) -> dict:
     command = [sys.executable, __file__, function, json.dumps(arguments)]
-    return json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    )
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
 def _measure(function: str, arguments) -> dict:
@@ -166,9 +164,7 @@ def _machine() -> str:
     import numpy
     import torch
 
-    model = next(
-        line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
-    )
+    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {numpy.__version__}"
     load = f"load average {os.getloadavg()[2]:.1f} of {os.cpu_count()} cores"
     capability = torch.backends.cpu.get_cpu_capability()

@@ -11,7 +11,9 @@ for kept in (True, False):
             "activations" if kept else "activations_temporary"
         input:
             weights=f"{PLAN.root}/train/{{experiment}}/{{point}}/weights.safetensors",
-            dataset=lambda wildcards: PLAN.dataset_of(wildcards.experiment, wildcards.point),
+            dataset=lambda wildcards: PLAN.dataset_of(
+                wildcards.experiment, wildcards.point
+            ),
             src=sources("infoflow.probing.record"),
         output:
             (lambda path: path if kept else temp(path))(
@@ -22,7 +24,12 @@ for kept in (True, False):
         benchmark:
             f"{PLAN.root}/benchmarks/activations/{{experiment}}/{{point}}/{{block}}.tsv"
         wildcard_constraints:
-            experiment="|".join(name for name in PLAN.experiments if PLAN.keeps_activations(name) == kept) or "-",
+            experiment="|".join(
+                name
+                for name in PLAN.experiments
+                if PLAN.keeps_activations(name) == kept
+            )
+            or "-",
         conda:
             ENVIRONMENT
         threads: 1

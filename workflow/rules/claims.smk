@@ -30,7 +30,7 @@ for document in PLAN.documents:
                 f"--{name} " + " ".join(f"'{path}'" for path in paths)
                 for name, paths in PLAN.claims_inputs(document).items()
             ),
-            tables=f"{PLAN.root}/tables/{document}",
+            tables=lambda wildcards, output: os.path.dirname(output.curves),
         message:
             f"claims of {document}"
         shell:

@@ -1,5 +1,6 @@
 """Helpers: the checked config, the plan of the run, and the shell prefix that every rule shares. No rules here."""
 
+import os
 from functools import partial
 
 import infoflow.config
@@ -32,3 +33,15 @@ wildcard_constraints:
 def settings(function, wildcards):
     """A job's settings as canonical JSON; `function` is a method of the plan that takes the wildcards by name."""
     return canonical_json(function(**wildcards))
+
+
+def estimate_inputs(wildcards):
+    """Files of an estimate job by name."""
+    return PLAN.estimate_inputs(**wildcards)
+
+
+def estimate_flags(wildcards):
+    """The same files as options of the command."""
+    return " ".join(
+        f"--{name} '{path}'" for name, path in PLAN.estimate_inputs(**wildcards).items()
+    )

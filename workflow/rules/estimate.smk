@@ -5,14 +5,6 @@ Outputs: results/estimates/<experiment>/<point>/<block>.<estimator>.parquet
 """
 
 
-def estimate_inputs(wildcards):
-    return PLAN.estimate_inputs(**wildcards)
-
-
-def estimate_flags(wildcards):
-    return " ".join(f"--{name} '{path}'" for name, path in PLAN.estimate_inputs(**wildcards).items())
-
-
 rule estimate:
     """Run one estimator over one file."""
     input:
@@ -42,7 +34,8 @@ rule estimate:
 rule convergence:
     """How fast the sample-propagation estimate converges where the truth is known."""
     input:
-        src=sources("infoflow.estimate", without=("infoflow.estimators",)) + sources("infoflow.estimators.noisy"),
+        src=sources("infoflow.estimate", without=("infoflow.estimators",))
+        + sources("infoflow.estimators.noisy"),
     output:
         f"{PLAN.root}/estimates/convergence.parquet",
     log:

@@ -16,7 +16,12 @@ for document in PLAN.documents:
             claims=PLAN.claims(document),
             tables=list(PLAN.tables(document).values()),
             weights=PLAN.claims_inputs(document)["weights"],
-            src=sources(f"infoflow.figures.{document}", "infoflow.figures", "infoflow.inside", "infoflow.notebook"),
+            src=sources(
+                f"infoflow.figures.{document}",
+                "infoflow.figures",
+                "infoflow.inside",
+                "infoflow.notebook",
+            ),
         output:
             notebook=f"{PLAN.root}/notebooks/{document}.ipynb",
             html=f"{PLAN.root}/notebooks/{document}.html",
@@ -39,8 +44,12 @@ for document in PLAN.documents:
             mem_mb=2000,
         params:
             settings=canonical_json(PLAN.notebook_settings(document)),
-            results=PLAN.root,
-            figures=f"{PLAN.root}/figures",
+            results=lambda wildcards, output: os.path.dirname(
+                os.path.dirname(output.notebook)
+            ),
+            figures=lambda wildcards, output: os.path.dirname(
+                os.path.dirname(output.svg[0])
+            ),
         message:
             f"notebook of {document}"
         shell:
@@ -54,7 +63,9 @@ for document in PLAN.documents:
         input:
             source=f"notebooks/{document}.ipynb",
             tables=PLAN.reference_tables(document),
-            src=sources(f"infoflow.figures.{document}", "infoflow.figures", "infoflow.notebook"),
+            src=sources(
+                f"infoflow.figures.{document}", "infoflow.figures", "infoflow.notebook"
+            ),
         output:
             html=f"results/reference-figures/{document}.html",
             notebook=f"results/reference-figures/{document}.ipynb",

@@ -10,7 +10,9 @@ rule page:
     input:
         claims=[PLAN.claims(document) for document in PLAN.documents],
         figures=[path for document in PLAN.documents for path in PLAN.figures(document)],
-        notebooks=[f"{PLAN.root}/notebooks/{document}.html" for document in PLAN.documents],
+        notebooks=[
+            f"{PLAN.root}/notebooks/{document}.html" for document in PLAN.documents
+        ],
         datasets=[f"{PLAN.root}/data/{dataset}.h5" for dataset in PLAN.datasets()],
         src=sources("infoflow.report"),
     output:
@@ -28,7 +30,7 @@ rule page:
         mem_mb=1000,
     params:
         settings=canonical_json(PLAN.report_settings()),
-        root=PLAN.root,
+        root=lambda wildcards, output: os.path.dirname(output.index),
     message:
         "index page, ledger and manifest"
     shell:

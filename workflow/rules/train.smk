@@ -27,7 +27,9 @@ for job in PLAN.train_jobs():
             mem_mb=2000,
         params:
             settings=canonical_json(job.settings),
-            folders=[PLAN.train_folder(job.experiment, point.id) for point in job.points],
+            folders=lambda wildcards, output: [
+                os.path.dirname(path) for path in output.weights
+            ],
             resume=f"{PLAN.root}/.resume",
         message:
             f"training {job.id}: {len(job.points)} x {job.settings['seeds']} networks, {job.settings['training']['epochs']} epochs"

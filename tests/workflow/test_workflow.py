@@ -1,0 +1,101 @@
+"""A small part of the smoke workflow in a copy of the repository: what a run does, does again and does not."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.workflow
+TARGET = "results-smoke/estimates/kong_f2/as_published/all.scalar_clusters.parquet"
+
+
+def copy_to(folder):
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for file in filter(lambda f: (ROOT / f).is_file(), files.splitlines()):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, folder / file)
+    return folder
+
+
+def snakemake(folder, *options, overlays=(), target=TARGET):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "config.yaml", "configs/smoke.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    made = subprocess.run(
+        [*command, *overlays, *options, "--", target], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    made.said = made.stdout + made.stderr
+    return made
+
+
+def rules(folder, overlay=None):
+    """Rules that a dry run would run, with one change of the config."""
+    if overlay:
+        (folder / "overlay.yaml").write_text(overlay, encoding="utf-8")
+    made = snakemake(folder, "--dry-run", overlays=["overlay.yaml"] if overlay else [])
+    assert made.returncode == 0, made.said
+    return set(re.findall(r"^([a-z_0-9]+) +\d+$", made.stdout, re.M)) - {"total"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = copy_to(tmp_path_factory.mktemp("repository"))
+    made = snakemake(folder)
+    assert made.returncode == 0, made.said
+    return folder
+
+
+def test_the_copy_runs_its_own_code(run):
+    code = "import infoflow; print(infoflow.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(run / "src")}
+    made = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert made.stdout.startswith(str(run))
+
+
+def test_the_table_is_there_and_a_second_run_does_nothing(run):
+    assert len(pd.read_parquet(run / TARGET)) > 0
+    assert "Nothing to be done" in snakemake(run).said
+
+
+def test_touching_reruns_nothing(run):
+    (run / "src/infoflow/training/ensemble.py").touch()
+    (run / "config.yaml").touch()
+    assert rules(run) == set()
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        ("estimators: {scalar_clusters: {gap: 4.0}}", {"estimate"}),
+        ("estimators: {scalar_chain: {kind: scalar_chain}, scalar_density: {bins: 50}}", set()),
+        ("experiments: {kong_f2: {training: {learning_rate: 1.0e-3}}}", {"train_kong_f2_as_published", "estimate"}),
+        ("experiments: {kong_f3: {seeds: 4}}", set()),
+        ("datasets: {four30: {std: 0.6}}", {"dataset", "train_kong_f2_as_published", "estimate"}),
+        ("documents: {kong2019: {figures: {F1: {title: Another}}}}", set()),
+    ],
+)
+def test_an_edit_of_the_config_reruns_what_depends_on_it(run, overlay, expected):
+    assert rules(run, overlay) == expected
+
+
+def test_editing_an_estimator_does_not_retrain(run):
+    file = run / "src/infoflow/estimators/clustering.py"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before + "# a comment\n", encoding="utf-8")
+    try:
+        assert rules(run) == {"estimate"}
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
+def test_an_unknown_key_ends_the_run_with_one_clear_line(run):
+    (run / "overlay.yaml").write_text("experiments: {kong_f2: {training: {learning_rat: 0.1}}}", encoding="utf-8")
+    made = snakemake(run, overlays=["overlay.yaml"])
+    assert made.returncode != 0
+    (line,) = [line for line in made.said.splitlines() if "learning_rat:" in line]
+    assert "overlay.yaml: experiments.kong_f2.training.learning_rat: unknown key" in line
+    assert "Traceback" not in made.said
