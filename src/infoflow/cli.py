@@ -172,11 +172,11 @@ def run(snakemake: list[str]) -> int:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError("another run is at work in this folder; wait for it or stop it") from None
-        command = [sys.executable, "-m", "snakemake", *snakemake]
+        command = [sys.executable, "-m", "snakemake"]
         if os.path.isdir(".snakemake/locks") and os.listdir(".snakemake/locks"):
-            subprocess.run([*command, "--unlock", "--quiet"], check=True)
+            subprocess.run([*command, "--unlock", *snakemake], check=True)
         os.set_inheritable(handle.fileno(), True)  # held until Snakemake itself has ended, however this process ends
-        return subprocess.run(command, pass_fds=[handle.fileno()]).returncode
+        return subprocess.run([*command, *snakemake], pass_fds=[handle.fileno()]).returncode
 
 
 if __name__ == "__main__":
