@@ -135,7 +135,7 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
     for epoch in (28, 80):
         style.event(information, epoch, f"text: {epoch}", published=True)
     information.set(ylabel="mutual information (nats)", ylim=(0, 9), title="Information, linearised estimate")
-    information.legend(loc="lower left", ncols=5)
+    information.legend(loc="lower right", ncols=5)
 
     loss, accuracy = rows[2].subplots(1, 2)
     history = pick(document.table("history"), experiment=NOISY, point=point)

@@ -81,8 +81,8 @@ def event(axes: Axes, epoch: float, text: str, published: bool = False) -> None:
     """A vertical line for an event: solid where it was found, dotted where the document puts it."""
     axes.axvline(epoch, color=GREY, linestyle=":" if published else "-", linewidth=1)
     text_artist = axes.annotate(
-        text, (epoch, 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0), textcoords="offset points", ha="left",
-        va="bottom", rotation=90, fontsize=8, color=GREY, annotation_clip=True,
+        text, (epoch, 0.98 if published else 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0), textcoords="offset points", ha="left",
+        va="top" if published else "bottom", rotation=90, fontsize=8, color=GREY, annotation_clip=True,
     )  # fmt: skip
     text_artist.set_in_layout(False)
 
