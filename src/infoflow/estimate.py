@@ -261,13 +261,25 @@ def _chain(settings: dict[str, Any], weights: str, dataset: str) -> Chain:
     return Chain(list(stored), w, b, kept, nodes, probabilities, bool(attributes["continuous"]))
 
 
-def _noiseless(chain: Chain, activations: list[str]) -> Iterator[Tensor]:
-    """Values of every layer without noise at the kept snapshots, (kept, m)."""
-    w, b = chain.w[chain.kept], chain.b[chain.kept]
+def _noiseless(chain: Chain, activations: list[str], rows: slice = slice(None)) -> Iterator[Tensor]:
+    """Values of every layer without noise at some of the kept snapshots, (rows, m)."""
+    w, b = chain.w[chain.kept][rows], chain.b[chain.kept][rows]
     s = chain.nodes.expand(len(w), len(chain.nodes))
     for k, activation in enumerate(activations):
         s = ACTIVATIONS[activation](w[:, k, None] * s + b[:, k, None])
         yield s
+
+
+def _deviations(chain: Chain, activations: list[str], block: int = 256) -> Tensor:
+    """Standard deviation of the noiseless values of every layer, (layers, kept), a block of snapshots at a time."""
+    blocks = []
+    for start in range(0, int(chain.kept.sum()), block):
+        layers = []
+        for s in _noiseless(chain, activations, slice(start, start + block)):
+            mean = (s * chain.probabilities).sum(-1, keepdim=True)
+            layers.append(((s - mean).square() * chain.probabilities).sum(-1).sqrt())
+        blocks.append(torch.stack(layers))
+    return torch.cat(blocks, dim=1)
 
 
 def _rows(values: Tensor, chain: Chain, layer: int, **columns: Any) -> pd.DataFrame:
@@ -290,9 +302,7 @@ def scalar_chain(settings: dict[str, Any], weights: str, dataset: str) -> pd.Dat
     result = noisy.scalar_chain(w, b, activations, chain.nodes, chain.probabilities, std, continuous=chain.continuous)
     ceiling = math.nan if chain.continuous else float(torch.special.entr(chain.probabilities).sum())
     tables = []
-    for k, s in enumerate(_noiseless(chain, activations)):
-        mean = (s * chain.probabilities).sum(-1, keepdim=True)
-        deviation = ((s - mean).square() * chain.probabilities).sum(-1).sqrt()
+    for k, deviation in enumerate(_deviations(chain, activations)):
         bias = torch.as_tensor(result.bias_bound).expand(result.value.shape)[:, k].numpy()
         tables.append(_rows(result.value[:, k], chain, k + 1, quantity="I_XT", bias_bound=bias, ceiling=ceiling))
         tables.append(_rows(deviation, chain, k + 1, quantity="std_T", unit="none"))

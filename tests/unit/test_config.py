@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +12,8 @@ from infoflow import config
 from infoflow.cli import main
 from infoflow.io import InputError
 from infoflow.plan import Plan
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -155,7 +158,6 @@ def test_a_fault_ends_a_command_with_one_line(capsys, tmp_path):
 
 
 def overlays():
-    from conftest import ROOT
 
     return sorted(str(p.relative_to(ROOT)) for p in (ROOT / "configs").glob("*.yaml"))
 
@@ -202,7 +204,6 @@ def names(requirements):
 
 @pytest.fixture(scope="module")
 def environment():
-    from conftest import ROOT
 
     return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 

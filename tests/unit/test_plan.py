@@ -1,13 +1,15 @@
 import copy
 import functools
+from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
 
 from infoflow.config import parse, read
 from infoflow.io import canonical_json
 from infoflow.plan import Plan, snapshot_epochs, sources, spread
+
+ROOT = Path(__file__).resolve().parents[2]
 
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 

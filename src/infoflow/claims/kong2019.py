@@ -428,7 +428,9 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
             if name in DATA or name == "kong_e2":
                 histories.append(summary(history, ["experiment", "point", "split", "noisy", "metric", "epoch"]))
         if name in DATA:
-            densities.append(results.drawn(name, "density").round({"density": 2}).astype({"density": "float32", "t": "float32"}))
+            densities.append(
+                results.drawn(name, "density").round({"density": 2}).astype({"density": "float32", "t": "float32"})
+            )
     return {
         "curves": pd.concat(curves, ignore_index=True),
         "history": pd.concat(histories, ignore_index=True),

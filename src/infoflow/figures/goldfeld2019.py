@@ -258,7 +258,7 @@ def x2(document: Document, settings: dict[str, Any]) -> Figure:
     axes[0, 1].legend()
     style.note(
         figure,
-        f"S standard normal, noise std 0.3; the entropy is known; {int(rows['repeat'].max()) + 1} repeats.",
+        f"S standard normal, the noise std is in the config; the entropy is known; {int(rows['repeat'].max()) + 1} repeats.",
     )
     return figure
 
