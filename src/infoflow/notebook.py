@@ -23,6 +23,7 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
 
     # The kernel `python3` of this environment comes before any that the user has installed.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ.pop("JUPYTER_PATH", None)
     os.environ["IPYTHONDIR"] = str(Path(executed).parent.absolute() / ".ipython")
     parameters = {"results": results, "save_to": figures, "settings": canonical_json(settings)}
     Path(executed).parent.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,7 @@ def page(settings: dict[str, Any], ledger: pd.DataFrame, data: dict[str, Any], f
             f"A rehearsal: sizes are cut down or data are stand-ins, so none of the {len(ledger)} verdicts counts"
         )
     else:
-        headline = f"{len(decided)} of {len(ledger)} claims decided on real or exactly generated data"
+        headline = f"{len(decided)} of {len(counted)} claims decided on real or exactly generated data"
     counts = ", ".join(f"{n} {outcome}" for outcome, n in ledger["outcome"].value_counts().items())
     body = [
         "<header><h1>infoflow</h1>",
