@@ -49,14 +49,14 @@ STACKABLE = {"learning_rate", "orthonormal", "clustering_penalty", "labels"}
 def sources(*modules: str, without: tuple[str, ...] = ()) -> list[str]:
     """Files of the package that `modules` import, directly or not, sorted; modules under `without` are left out."""
     seen: set[str] = set()
-    todo = list(modules)
-    while todo:
-        module = todo.pop()
+    queue = list(modules)
+    while queue:
+        module = queue.pop()
         file = _file(module)
         if file is None or module in seen or module.startswith(without or ("-",)):
             continue
         seen.add(module)
-        todo += _imports(file)
+        queue += _imports(file)
     return sorted(os.path.relpath(_file(module)) for module in seen)
 
 
