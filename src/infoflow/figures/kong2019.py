@@ -16,7 +16,7 @@ LN2 = math.log(2)
 NETWORKS = {
     "kong_e1_net1": "net 1: tanh",
     "kong_e1_net3": "net 3: tanh, tanh",
-    "kong_e1_net4": "net 4: leaky ReLU, tanh",
+    "kong_e1_net4": "net 4: leaky, tanh",
 }
 SPANS = {"uniform3": "U(−3, 3)", "uniform1": "U(−1, 1)"}
 
@@ -87,7 +87,7 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
             axes[row, 0].set_ylabel(rf"$T_{layer[1]}$")
     axes[0, 0].set_ylabel("mutual information (nats)")
     axes[0, 0].set_ylim(bottom=0)
-    axes[0, 0].legend(loc="center right")
+    axes[0, 1].legend(loc="upper left")
     seeds = int(curves["seeds"].max())
     style.note(
         figure,
@@ -136,11 +136,11 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
                 style.band(one, own[own["layer"] == layer], style.LAYERS[layer], rf"$I(X;T_{layer[1]})$")
             style.level(one, LN2, "ln 2")
             style.epochs_axis(one, int(own["epoch"].max()), log=True)
-            one.set_title(f"{title}; X ~ {span}")
+            one.set_title(f"{title}; {span}", fontsize=10)
             one.set_ylim(bottom=0)
     for row in (0, 1):
         axes[row, 0].set_ylabel("mutual information (nats)")
-    axes[0, 2].legend(loc="upper left")
+    axes[0, 2].legend(loc="center right")
     style.note(
         figure,
         "Median and central 80 % of seeds; exact by quadrature. Future work named in the document; gradients reset.",
