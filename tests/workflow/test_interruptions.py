@@ -36,6 +36,14 @@ def finish(folder, cores=1):
     return pd.read_parquet(folder / TARGET)
 
 
+def is_training(process):
+    """Whether a process is a training job; one that ended meanwhile is not."""
+    try:
+        return "--resume" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
 def start(folder):
     """Start a run; return it and its training job, a few seconds into the epochs."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
@@ -43,7 +51,7 @@ def start(folder):
     lock = folder / "results-smoke" / ".resume"
     for _ in range(1200):
         time.sleep(0.1)
-        jobs = [c for c in psutil.Process(process.pid).children(recursive=True) if "--resume" in c.cmdline()]
+        jobs = [c for c in psutil.Process(process.pid).children(recursive=True) if is_training(c)]
         if jobs and lock.is_dir() and any(lock.iterdir()):
             time.sleep(1)
             return process, jobs[-1]
