@@ -44,6 +44,10 @@ class ScalarData(Section):
     std: Positive = Field(0.5, description="normal, normal_mixture: standard deviation of x (of each mode)")
     low: float = Field(-1.0, description="uniform: lower end")
     high: float = Field(1.0, description="uniform: upper end")
+    resolution: Positive = Field(
+        5.0e-4,
+        description="continuous: distance between the population's quadrature nodes; a first layer of weight w and noise std needs std / |w| or less, one with a kink about 5.0e-4",
+    )
     train: Count = Field(30, description="training samples a seed")
     test: Count = Field(30, description="test samples a seed")
     seeds: Count = Field(50, description="independent draws, one for each seed")

@@ -13,8 +13,6 @@ import numpy as np
 from infoflow.io import InputError
 from infoflow.seeds import numpy_generator
 
-RESOLUTION = 0.05 / 80  # of the population's nodes: serves first layers of slope up to 80 at noise 0.05
-
 
 def sample(settings: dict[str, Any], count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `count` inputs from the population."""
@@ -45,7 +43,7 @@ def population(settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
     options = {"uniform": ("low", "high"), "normal": ("std",), "normal_mixture": ("std",)}[settings["population"]]
     given = {k: settings[k] for k in options}
-    nodes, probabilities = continuous_inputs(settings["population"], resolution=RESOLUTION, **given)
+    nodes, probabilities = continuous_inputs(settings["population"], resolution=settings["resolution"], **given)
     return np.asarray(nodes), np.asarray(probabilities)
 
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from infoflow import config
+from infoflow.data import scalar
 from infoflow.estimators import noisy
 
 STD = 0.05
@@ -341,3 +343,31 @@ def test_bits():
 def test_bad_input_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "activations", "weights"),
+    [
+        ("gauss30", "tanh", [[35.0, 38.0], [8.0, 4.0]]),
+        ("gauss1000", ["leaky_relu", "tanh"], [[5.6, 5.1], [1.0, 2.0]]),
+        ("gauss30", ["leaky_relu", "tanh"], [[7.9, 5.8], [8.6, 3.1]]),
+        ("mixture1000", "tanh", [[7.7], [4.8]]),
+        ("uniform1", ["leaky_relu", "tanh"], [[5.0, 4.6], [1.5, 1.0]]),
+        ("uniform3", ["leaky_relu", "tanh"], [[3.7, 3.6], [1.5, 1.0]]),
+    ],
+)
+def test_nodes_of_the_default_data_sets_are_dense_enough(dataset, activations, weights):
+    """The steepest first layers of the default run change by less than 1e-6 nats on nodes eight times as dense."""
+    settings = config.read("config.yaml").datasets[dataset].model_dump()
+    settings["dataset"] = dataset
+    weights = torch.tensor(weights, dtype=torch.float64)
+    biases = torch.full_like(weights, 0.13)
+
+    def information(resolution):
+        nodes = scalar.population(settings | {"resolution": resolution})
+        return noisy.scalar_chain(
+            weights, biases, activations, *map(torch.as_tensor, nodes), STD, continuous=True
+        ).value
+
+    change = information(settings["resolution"]) - information(settings["resolution"] / 8)
+    assert change.abs().max() < 1e-6
