@@ -2,7 +2,7 @@
 
 The stand-ins are drawn anew with each seed. The baseline is trained as yu2018 says (SGD, batches of 128, rate 0.1, ReLU,
 PyTorch's initial values), and its test accuracy is shown after several numbers of passes: ten passes over 4000 images are
-310 updates, where ten over the 60 000 of the published sets are 4690. Run `python benchmarks/standins.py`; a data set of
+320 updates, where ten over the 60 000 of the published sets are 4690. Run `python benchmarks/standins.py`; a data set of
 the config file can be named instead, to compare the published images at the same size.
 """
 

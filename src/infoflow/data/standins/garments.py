@@ -116,7 +116,7 @@ def _dress(rng: np.random.Generator) -> list[Stroke]:
     middle, hem = rng.uniform(0.36, 0.46), rng.uniform(0.88, 0.97)
     strokes = [_mirrored([(0.08, 0.04), (bust, 0.12), (bust, 0.28), (waist, middle), (flare, hem)])]
     if rng.random() < 0.5:
-        strokes = _torso(rng, rng.choice([0.15, 0.5, 0.85]), bust, middle) + strokes
+        strokes = _torso(rng, rng.choice([0.15, 0.4]), bust, middle) + strokes
     if rng.random() < 0.5:
         strokes.append(_seam([(0.5 - waist, middle), (0.5 + waist, middle)], rng.choice([0.4, 0.6, 1.4]), 0.04))
     return strokes + _neck(rng, rng.uniform(0.05, 0.16))
@@ -125,7 +125,7 @@ def _dress(rng: np.random.Generator) -> list[Stroke]:
 def _coat(rng: np.random.Generator) -> list[Stroke]:
     width, hem = rng.uniform(0.21, 0.27), rng.uniform(0.88, 0.97)
     strokes = _torso(rng, rng.uniform(0.85, 1.0), width, hem, flare=rng.uniform(0.0, 0.05))
-    strokes += _front(rng, hem, rng.uniform(0.02, 0.05), rng.uniform(0.1, 0.5))
+    strokes += _front(rng, hem, rng.uniform(0.05, 0.10), rng.uniform(0.0, 0.2))
     low = rng.uniform(0.28, 0.45)  # lapels
     strokes += _both_sides([(0.07, 0.05), (0.09, 0.2), (0.0, low)], rng.uniform(0.4, 0.7), 0.03)
     strokes += _both_sides([(0.08, 0.64), (width - 0.05, 0.62)], rng.uniform(0.4, 0.75), 0.03)  # pockets
@@ -255,10 +255,12 @@ def _render(strokes: list[Stroke], rng: np.random.Generator) -> np.ndarray:
 def _cloth(rng: np.random.Generator, side: int) -> np.ndarray:
     """Brightness (side, side) of a plain, striped, checked, knitted or printed cloth."""
     across, down = np.meshgrid(np.arange(side), np.arange(side))
-    base, depth, period = rng.uniform(0.55, 1.0), rng.uniform(0.15, 0.6), rng.uniform(2.5, 8) * FINE
+    base, depth, period = rng.uniform(0.75, 1.0), rng.uniform(0.1, 0.4), rng.uniform(2.5, 8) * FINE
     phase = rng.uniform(0, 2 * np.pi)
     stripes = [np.sin(2 * np.pi * line / period + phase) for line in (down, across)]
-    kind = rng.choice(["plain", "hoops", "pinstripes", "checks", "knit", "print"], p=[0.34, 0.16, 0.1, 0.1, 0.15, 0.15])
+    kind = rng.choice(
+        ["plain", "hoops", "pinstripes", "checks", "knit", "print"], p=[0.55, 0.12, 0.08, 0.05, 0.12, 0.08]
+    )
     pattern = {
         "plain": lambda: np.zeros((side, side)),
         "hoops": lambda: np.sign(stripes[0]),

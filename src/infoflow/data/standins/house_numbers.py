@@ -89,10 +89,10 @@ def _photograph(digit: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Colours of wall and digits, each (3,): muted, apart in brightness, mostly dark digits on a light wall."""
+    """Colours of wall and digits, each (3,): muted, apart in brightness, mostly light digits on a dark wall."""
     contrast = rng.uniform(0.35, 0.7)
     dark = rng.uniform(0.08, 0.92 - contrast)
-    light_wall = rng.random() < 0.85
+    light_wall = rng.random() < 0.15
     brightness = (dark + contrast, dark) if light_wall else (dark, dark + contrast)
     made = []
     for level in brightness:
