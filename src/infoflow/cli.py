@@ -60,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     reference_parser.add_argument("--results", default="results")
     reference_parser.add_argument("--to", default="results/reference")
     add("schema", schema, "output", settings=False)
+    data_parser = add("data", data, settings=False)
+    data_parser.add_argument("action", choices=["fetch"])
+    data_parser.add_argument("names", nargs="+", metavar="name", help="a data set or a group of them, such as `open`")
+    data_parser.add_argument("--data-root", help="folder to fetch into; otherwise that of config.yaml")
     clean_parser = add("clean", clean, settings=False)
     clean_parser.add_argument("what", choices=["activations"])
     clean_parser.add_argument("--results", default="results")
@@ -149,6 +153,16 @@ def schema(output: str) -> None:
     from infoflow.io import write_json
 
     write_json(output, json_schema())
+
+
+def data(action: str, names: list[str], data_root: str | None) -> None:
+    """Fetch published data sets (mnist, fashion_mnist, svhn, or the group open), with their checksums."""
+    from infoflow import config
+    from infoflow.data import fetch
+
+    if data_root is None:
+        data_root = config.read("config.yaml").data_root
+    fetch.run(names, data_root)
 
 
 def clean(what: str, results: str) -> None:

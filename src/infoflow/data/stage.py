@@ -2,7 +2,8 @@
 
 Arrays: `x` and `y`, with a leading seed axis where each seed draws its own; `split` (0 train, 1 test) along the
 samples; optionally `probe_x` and `probe_probability`, the population that estimators enumerate or integrate over.
-Attributes: kind, source, tier, licence, stand_in, classes, sha256 (of the arrays' bytes).
+Attributes: kind, source, tier, licence, stand_in, classes, sha256 (of the arrays' bytes); images also class_names and
+x_divisor (see `infoflow.io.read_h5`).
 """
 
 from __future__ import annotations

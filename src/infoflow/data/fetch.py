@@ -1,0 +1,200 @@
+"""Fetch published data sets into the data folder: whole and verified, or not at all.
+
+Addresses and checksums of the downloads are those of torchvision. A download grows under a temporary name, is compared
+with its checksum, unpacked and compared again, and renamed. What a killed command left is gone on with; a download that
+failed or does not match is removed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import gzip
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from infoflow.data.local_files import COLLECTIONS, GROUPS, File, digest
+from infoflow.io import InputError, atomic
+
+TIMEOUT = 30  # seconds without a byte
+BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Download:
+    """Where a file is to be had, under which md5, and whether it comes gzipped."""
+
+    file: File
+    addresses: tuple[str, ...]
+    md5: str
+    packed: bool
+
+
+def downloads(name: str) -> list[Download]:
+    """The downloads of a collection."""
+    from torchvision.datasets import MNIST, SVHN, FashionMNIST
+
+    files = COLLECTIONS[name].files
+    if name == "svhn":
+        known = {entry[1]: entry for entry in SVHN.split_list.values()}
+        return [Download(file, (known[file.name][0],), known[file.name][2], False) for file in files]
+    source = {"mnist": MNIST, "fashion_mnist": FashionMNIST}[name]
+    known = dict(source.resources)
+    return [
+        Download(file, tuple(f"{m}{file.name}.gz" for m in source.mirrors), known[f"{file.name}.gz"], True)
+        for file in files
+    ]
+
+
+def run(names: Iterable[str], data_root: str) -> None:
+    """Fetch collections or groups of them by name.
+
+    Raises:
+        InputError: a name is unknown, or a file cannot be had or written.
+    """
+    for name in dict.fromkeys(member for given in names for member in _members(given)):
+        folder = Path(data_root) / COLLECTIONS[name].folder
+        for download in downloads(name):
+            fetch(download, folder)
+        print(f"{name}: complete and verified in {folder}", flush=True)
+
+
+def _members(name: str) -> tuple[str, ...]:
+    known = [*COLLECTIONS, *GROUPS]
+    if name not in known:
+        match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f" (did you mean {match[0]!r}?)" if match else ""
+        raise InputError(f"data fetch: unknown data set {name!r}{hint}; known: {', '.join(known)}")
+    return GROUPS.get(name, (name,))
+
+
+def fetch(download: Download, folder: Path) -> None:
+    """Fetch one file into `folder`, unless it is there already.
+
+    Raises:
+        InputError: no address answers, the checksum differs, or the folder cannot be written; nothing new is left.
+    """
+    file = download.file
+    target = folder / file.name
+    if target.is_file() and digest(target, file.algorithm) == file.digest:
+        print(f"{target}: already there", flush=True)
+        return
+    try:
+        with _folder(folder), _partial(folder / f".{file.name}.part") as part:
+            _receive_from_any(download, part)
+            with atomic(target) as temporary:
+                _unpack(part, temporary, download)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{target}: cannot be written ({error}); check the folder and the space left") from None
+
+
+def _unpack(part: Path, temporary: Path, download: Download) -> None:
+    """Unpack or move a verified download to `temporary` and compare the outcome with the published checksum."""
+    if download.packed:
+        with gzip.open(part) as packed, open(temporary, "wb") as out:
+            shutil.copyfileobj(packed, out)
+    else:
+        os.replace(part, temporary)
+    file = download.file
+    if (found := digest(temporary, file.algorithm)) != file.digest:
+        raise InputError(
+            f"{file.name}: unpacked, it is not the published file ({file.algorithm} {found}, expected {file.digest}); "
+            "it was removed"
+        )
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """Make a folder; where the block fails, remove those that were made for it and are empty."""
+    made = [f for f in (folder, *folder.parents) if not f.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except Exception:
+        for path in made:
+            if any(path.iterdir()):
+                break
+            path.rmdir()
+        raise
+
+
+@contextmanager
+def _partial(part: Path) -> Iterator[Path]:
+    """The growing download, locked against a second command; removed at the end, but for a command that is killed."""
+    with open(part, "ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{part}: another command is fetching this file; wait for it") from None
+        try:
+            yield part
+        except Exception:
+            part.unlink(missing_ok=True)
+            raise
+        part.unlink(missing_ok=True)
+
+
+def _receive_from_any(download: Download, part: Path) -> None:
+    """Fill `part` from the first address that gives what the checksum promises."""
+    if digest(part, "md5") == download.md5:
+        return  # all of it came before the last command was killed
+    faults = []
+    for address in download.addresses:
+        try:
+            _receive_whole(address, part)
+            if (found := digest(part, "md5")) == download.md5:
+                return
+            fault = f"md5 {found}, expected {download.md5}"
+        except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError) as error:
+            fault = getattr(error, "reason", None) or error
+        os.truncate(part, 0)
+        faults.append(f"{address} ({fault})")
+    raise InputError(
+        f"{download.file.name}: no whole copy to be had from {', '.join(faults)}; nothing was kept. Check the network and "
+        "try again, or put the published files into the data folder by hand"
+    )
+
+
+def _receive_whole(address: str, part: Path) -> None:
+    """Receive what is missing; a connection may break off as long as each one gets further."""
+    while True:
+        before = part.stat().st_size
+        try:
+            return _receive(address, part)
+        except urllib.error.HTTPError as error:
+            if error.code != 416 or not before:  # 416: what is there is no beginning of this file
+                raise
+            os.truncate(part, 0)
+        except (HTTPException, ConnectionError, TimeoutError):
+            if part.stat().st_size <= before:
+                raise
+
+
+def _receive(address: str, part: Path) -> None:
+    """Append what is missing to `part`; start anew where the server cannot go on in the middle."""
+    have = part.stat().st_size
+    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, open(part, "ab") as out:
+        if answer.status != 206:
+            have = 0
+            out.truncate(0)
+        total = have + int(answer.headers.get("Content-Length") or 0)
+        started = said = time.monotonic()
+        done = have
+        while block := answer.read(BLOCK):
+            out.write(block)
+            done += len(block)
+            if time.monotonic() - said > 5:
+                said = time.monotonic()
+                left = (total - done) * (said - started) / (done - have)
+                print(f"{part.name[1:-5]}: {done / 1e6:.1f} of {total / 1e6:.1f} MB, {left:.0f} s left", flush=True)
+    if done < total:
+        raise ConnectionError(f"broke off after {done} of {total} bytes")
