@@ -55,7 +55,7 @@ def uniform(n: int, generator: Generator) -> Tensor:
 
 def gaussian_information(rho: float, pairs: int = 1) -> float:
     """Information of `pairs` independent Gaussian pairs of correlation rho: -1/2 ln(1 - rho^2) each."""
-    return -0.5 * pairs * math.log(1 - rho**2)
+    return 0.5 * pairs * math.log(1 / (1 - rho**2))
 
 
 def correlated(rho: float, d: int, pairs: int) -> Callable[[int, Generator], tuple[Tensor, Tensor]]:
