@@ -1,5 +1,6 @@
 """One estimator on one task: a tidy row, with what a reader must know beside the value."""
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -224,13 +225,24 @@ def measure(task: Task, name: str, estimator: Estimator, n: int, seed: int, root
     }  # fmt: skip
 
 
-def recompute(table: pd.DataFrame, task: str, estimator: str, *, seed: int = 0, root: int = ROOT) -> pd.DataFrame:
-    """One value of the benchmark's table, at the largest n that it has, computed anew and held against the table."""
+def recompute(table: pd.DataFrame, settings: str, task: str, estimator: str, seed: int = 0) -> pd.DataFrame:
+    """One value of the benchmark, at the largest n that its table has, computed anew and held against the table.
+
+    Args:
+        table: The benchmark's table.
+        settings: The notebook's settings as JSON: the run's seed is in them.
+        task: Id in `TASKS`.
+        estimator: Id in `ESTIMATORS`.
+        seed: Index of the samples.
+
+    Raises:
+        ValueError: If the table has no such row.
+    """
     rows = table[(table["task"] == task) & (table["estimator"] == estimator) & (table["seed"] == seed)]
     if rows.empty:
         raise ValueError(f"the table has no row of {estimator} on {task} with seed {seed}")
     row = rows.loc[rows["n"].idxmax()]
-    anew = evaluate(task, estimator, int(row["n"]), seed, root=root)
+    anew = evaluate(task, estimator, int(row["n"]), seed, root=json.loads(settings)["seed"])
     shown = {name: anew[name] for name in ("task", "estimator", "n", "seed", "truth", "unit")}
     difference = anew["value"] - row["value"]
     return pd.DataFrame([{**shown, "in the table": row["value"], "anew": anew["value"], "difference": difference}])
