@@ -287,3 +287,13 @@ def test_unknown_and_unfit_are_refused():
         truth.evaluate("nothing", "ksg_1", 100, 0)
     with pytest.raises(ValueError, match="does not apply"):
         truth.evaluate("classes-2-distance1.0", "ksg_1", 100, 0)
+
+
+def test_the_reference_table_is_what_the_code_gives(root):
+    table = pd.read_parquet(root / "results/reference/estimators/truth.parquet")
+    assert set(table["task"]) == set(truth.TASKS)
+    assert set(table["estimator"]) == set(truth.ESTIMATORS)
+    rows = table[(table["n"] == 128) & (table["seed"] == 9)].iloc[::5]
+    for row in rows.itertuples():
+        value = truth.evaluate(row.task, row.estimator, 128, 9)["value"]
+        assert value == pytest.approx(row.value, abs=1e-9), (row.task, row.estimator)
