@@ -115,7 +115,7 @@ def t2(document: Document, settings: dict[str, Any]) -> Figure:
         for estimator in (e for e in LOOKS if e in set(own["estimator"])):
             spread(one, own[own["estimator"] == estimator], "n", "error", estimator)
         one.set(xscale="log", yscale="log", title=family)
-        sizes_axis(one, table["n"])
+        sizes_axis(one, table["n"], most=4)
         one.set_xlabel("samples n")
         one.xaxis.set_tick_params(labelbottom=True)
     for one in panels[len(names) :]:
@@ -322,9 +322,10 @@ def ink(error: float) -> str:
     return "white" if abs(error) > 0.7 else "0.1"
 
 
-def sizes_axis(axes: Axes, sizes: pd.Series) -> None:
-    """Ticks at the numbers of samples."""
+def sizes_axis(axes: Axes, sizes: pd.Series, most: int = 10) -> None:
+    """Ticks at the numbers of samples, at most `most` of them."""
     ticks = sorted(sizes.unique())
+    ticks = ticks[:: -(-len(ticks) // most)]
     axes.set_xticks(ticks, [str(t) for t in ticks])
     axes.minorticks_off()
 
