@@ -50,8 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("activations", "weights", "dataset"):
         estimate_parser.add_argument(f"--{name}")
     add("convergence", convergence, "output")
+    add("truth", truth, "output")
+    add("sweeps", sweeps, "widths", "subadditivity")
     claims_parser = add("claims", claims, "output", "tables")
-    for name in ("estimates", "history", "weights", "datasets"):
+    for name in ("estimates", "history", "weights", "datasets", "truth"):
         claims_parser.add_argument(f"--{name}", nargs="*", default=[])
     claims_parser.add_argument("--convergence")
     add("notebook", notebook, "source", "executed", "output", "results", "figures")
@@ -59,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     reference_parser = add("reference", reference, settings=False)
     reference_parser.add_argument("--results", default="results")
     reference_parser.add_argument("--to", default="results/reference")
+    reference_parser.add_argument("--documents", nargs="+", default=[], help="only these; by default all of the run")
+    reference_parser.add_argument("--made-by", default="snakemake --cores 2", help="command that made the results")
     add("schema", schema, "output", settings=False)
     data_parser = add("data", data, settings=False)
     data_parser.add_argument("action", choices=["fetch"])
@@ -116,6 +120,20 @@ def convergence(settings: dict[str, Any], output: str) -> None:
     stage.convergence(settings, output)
 
 
+def truth(settings: dict[str, Any], output: str) -> None:
+    """Run every estimator on a part of the tasks whose information is known."""
+    from infoflow.truth import stage
+
+    stage.run(settings, output)
+
+
+def sweeps(settings: dict[str, Any], widths: str, subadditivity: str) -> None:
+    """Sweep kernel and bin widths, and recompute the counterexamples to subadditivity."""
+    from infoflow.truth import stage
+
+    stage.run_sweeps(settings, widths, subadditivity)
+
+
 def claims(settings: dict[str, Any], output: str, tables: str, **inputs: Any) -> None:
     """Decide the claims of a document and write the tables its figures are drawn from."""
     from infoflow.claims import stage
@@ -140,11 +158,11 @@ def report(settings: dict[str, Any], root: str) -> None:
 # --- by hand -----------------------------------------------------------------------------------------------
 
 
-def reference(results: str, to: str) -> None:
+def reference(results: str, to: str, documents: list[str], made_by: str) -> None:
     """Copy a run's small tables and claims to the folder of reference results."""
     from infoflow import report as stage
 
-    stage.keep_reference(results, to)
+    stage.keep_reference(results, to, documents, made_by)
 
 
 def schema(output: str) -> None:

@@ -406,6 +406,29 @@ class Convergence(Section):
     chain_std: Positive = 0.05
 
 
+class TruthSweeps(Section):
+    """One knob on fixed samples: kernel and bin widths, and where subadditivity fails."""
+
+    n: Annotated[int, Field(ge=8)] = 512
+    seeds: Count = 3
+    factors: list[Positive] = Field(description="widths in units of each estimator's own scale")
+    sigmas: list[Positive] = Field(description="kernel widths of the counterexamples to subadditivity")
+
+
+class Truth(Section):
+    """The benchmark of estimators on tasks whose mutual information is known."""
+
+    sizes: list[Annotated[int, Field(ge=8)]] = Field(description="numbers of samples")
+    seeds: Count = Field(3, description="independent samples of each task and size")
+    tasks: list[str] = Field([], description="ids of infoflow.truth.TASKS; empty: all")
+    estimators: list[str] = Field([], description="ids of infoflow.truth.ESTIMATORS; empty: all")
+    largest: dict[str, Count] = Field(
+        {}, description="estimator -> largest number of samples that it runs on, where its cost grows as n³"
+    )
+    jobs: Count = Field(4, description="jobs that the tasks are dealt to; no result depends on it")
+    sweeps: TruthSweeps
+
+
 class Figure(Section):
     """One figure of a document."""
 
@@ -414,7 +437,7 @@ class Figure(Section):
 
 
 class Document(Section):
-    """One of the five documents."""
+    """One of the five documents, or the project's own benchmark of its estimators."""
 
     title: str
     citation: str
@@ -433,6 +456,7 @@ class Config(Section):
     experiments: dict[Identifier, Experiment]
     estimators: dict[Identifier, Estimator]
     convergence: Convergence
+    truth: Truth
     documents: dict[Identifier, Document]
 
     @model_validator(mode="after")

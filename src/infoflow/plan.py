@@ -23,6 +23,7 @@ PACKAGE = Path(__file__).parent
 TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
+    "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 
 # What an estimator reads, by its kind, and the family file that it uses.
@@ -342,6 +343,8 @@ class Plan:
         }
         if "convergence" in TABLES.get(document, []):
             inputs["convergence"] = [f"{self.root}/estimates/convergence.parquet"]
+        if self.shows_truth(document):
+            inputs["truth"] = [*self.truth_parts(), *self.truth_sweeps().values()]
         return inputs
 
     def claims_settings(self, document: str) -> dict[str, Any]:
@@ -428,6 +431,36 @@ class Plan:
     def convergence_settings(self) -> dict[str, Any]:
         """Settings of the convergence study of the sample-propagation estimate."""
         return {"seed": self.config.seed, **self.config.convergence.model_dump()}
+
+    # the benchmark of truth
+
+    def shows_truth(self, document: str) -> bool:
+        """Whether a document shows the benchmark of tasks with known information."""
+        return "truth" in TABLES.get(document, [])
+
+    def truth_parts(self) -> list[str]:
+        """Paths of the benchmark's parts."""
+        return [f"{self.root}/truth/part{k}.parquet" for k in range(self.config.truth.jobs)]
+
+    def truth_settings(self, part: str) -> dict[str, Any]:
+        """Settings of one part of the benchmark."""
+        section = self.config.truth
+        parts = {"part": int(part), "parts": section.jobs}
+        return {"seed": self.config.seed, **parts, **section.model_dump(exclude={"jobs", "sweeps"})}
+
+    def truth_sweeps(self) -> dict[str, str]:
+        """Paths of the tables of widths and of counterexamples to subadditivity."""
+        return {name: f"{self.root}/truth/{name}.parquet" for name in ("widths", "subadditivity")}
+
+    def truth_sweep_settings(self) -> dict[str, Any]:
+        """Settings of the sweeps."""
+        return {"seed": self.config.seed, **self.config.truth.sweeps.model_dump()}
+
+    def look_inside(self, document: str) -> str:
+        """The module whose functions the "look inside" cells of a document's notebook call."""
+        return "infoflow.truth" if self.shows_truth(document) else "infoflow.inside"
+
+    # everything
 
     def targets(self) -> list[str]:
         """Everything that a full run leaves behind."""

@@ -26,10 +26,8 @@ LIMIT = 1_000_000  # bytes of a reference table
 def write(settings: dict[str, Any], root: str) -> None:
     """Write `index.html`, `claims.parquet` and `MANIFEST.json` into the results folder `root`."""
     folder = Path(root)
-    ledger = pd.concat(
-        [pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in settings["documents"]],
-        ignore_index=True,
-    )
+    claims = [pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in settings["documents"]]
+    ledger = pd.concat([c for c in claims if len(c)] or claims, ignore_index=True)
     write_table(folder / "claims.parquet", ledger)
     data = datasets(folder, settings["datasets"])
     with atomic(folder / "index.html") as temporary:
@@ -54,7 +52,7 @@ def datasets(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
 
 def manifest(settings: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What was run, on what, with what, and the checksum of every output."""
-    kinds = ("claims", "data", "estimates", "figures", "notebooks", "tables", "train")
+    kinds = ("claims", "data", "estimates", "figures", "notebooks", "tables", "train", "truth")
     files = sorted(
         p for kind in kinds for p in (folder / kind).rglob("*") if p.is_file() and not p.name.startswith(".")
     )
@@ -118,7 +116,9 @@ def page(settings: dict[str, Any], ledger: pd.DataFrame, data: dict[str, Any], f
     """The page as one HTML text."""
     counted = ledger[ledger["outcome"] != "rehearsal"]
     decided = counted[counted["outcome"].isin(["holds", "fails", "mixed"])]
-    if counted.empty:
+    if ledger.empty:
+        headline = "No claims are decided in this run"
+    elif counted.empty:
         headline = (
             f"A rehearsal: sizes are cut down or data are stand-ins, so none of the {len(ledger)} verdicts counts"
         )
@@ -161,10 +161,11 @@ def document_section(key: str, document: dict[str, Any], claims: pd.DataFrame, f
     figures = "".join(
         figure_card(key, name, figure, document, claims, folder) for name, figure in document["figures"].items()
     )
+    verdicts = "" if claims.empty else f"<h3>Verdicts</h3>{verdict_table(key, claims)}"
     notebook = f'<a href="notebooks/{key}.html">executed notebook</a> (<a href="notebooks/{key}.ipynb">ipynb</a>)'
     return (
         f"<section id={key}><h2>{html.escape(document['title'])}</h2><p>{html.escape(document['citation'])} · <code>{key}</code> · {notebook}</p>"
-        f"<div class=cards>{figures}</div><h3>Verdicts</h3>{verdict_table(key, claims)}</section>"
+        f"<div class=cards>{figures}</div>{verdicts}</section>"
     )
 
 
@@ -175,12 +176,14 @@ def figure_card(
     path = f"figures/{key}/{name}"
     badges = "".join(badge(row.outcome, row.id) for row in claims[claims["figure"] == name].itertuples())
     tables = ", ".join(f'<a href="{os.path.relpath(p, folder)}">{n}</a>' for n, p in document["tables"].items())
+    names = ", ".join(f"<code>{e}</code>" for e in document["experiments"])
+    experiments = f"; experiments {names}" if names else ""
     made = (
         f"<dt>notebook</dt><dd><a href='notebooks/{key}.html'>{key}.html</a>, source <code>notebooks/{key}.ipynb</code></dd>"
         f"<dt>drawn by</dt><dd><code>infoflow.figures.{key}.{name.lower()}</code> in <code>src/infoflow/figures/{key}.py</code></dd>"
         f"<dt>tables</dt><dd>{tables}</dd>"
         f"<dt>rules</dt><dd><code>notebook_{key}</code> (workflow/rules/notebooks.smk), <code>claims_{key}</code> (workflow/rules/claims.smk)</dd>"
-        f"<dt>config</dt><dd>config.yaml: <code>documents.{key}.figures.{name}</code>; experiments {', '.join(f'<code>{e}</code>' for e in document['experiments'])}</dd>"
+        f"<dt>config</dt><dd>config.yaml: <code>documents.{key}.figures.{name}</code>{experiments}</dd>"
         f"<dt>again</dt><dd><code>snakemake --cores 8 {folder}/{path}.svg</code></dd>"
     )
     return (
@@ -252,11 +255,11 @@ code{font-size:.9em;background:var(--soft);padding:0 .2em;border-radius:.2em}sum
 # --- reference results ---------------------------------------------------------------------------------------
 
 
-def keep_reference(results: str, to: str) -> None:
-    """Copy every document's tables and claims of a run into `to`, with where they come from.
+def keep_reference(results: str, to: str, documents: list[str], made_by: str) -> None:
+    """Copy the tables and claims of a run's documents (empty: all) into `to`, with where they come from.
 
     Raises:
-        InputError: the results are incomplete, or a table is larger than 1 MB.
+        InputError: the results are incomplete, lack a document, or a table is larger than 1 MB.
     """
     folder = Path(results)
     if not (folder / "MANIFEST.json").is_file():
@@ -264,7 +267,10 @@ def keep_reference(results: str, to: str) -> None:
     made = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
     if made["config"]["rehearsal"]:
         raise InputError(f"{folder} holds a rehearsal: reference results come from a full run")
-    for document in sorted(p.stem for p in (folder / "claims").glob("*.parquet")):
+    found = sorted(p.stem for p in (folder / "claims").glob("*.parquet"))
+    if unknown := set(documents) - set(found):
+        raise InputError(f"{folder}: holds no {', '.join(sorted(unknown))}; it holds {', '.join(found)}")
+    for document in documents or found:
         files = {"claims": folder / "claims" / f"{document}.parquet"}
         files |= {p.stem: p for p in sorted((folder / "tables" / document).glob("*.parquet"))}
         if large := [str(p) for p in files.values() if p.stat().st_size > LIMIT]:
@@ -274,7 +280,7 @@ def keep_reference(results: str, to: str) -> None:
                 temporary.write_bytes(path.read_bytes())
         used = {name: made[name] for name in ("commit", "python", "platform", "cpu", "seed", "data", "seconds")}
         used |= {
-            "command": "snakemake --cores 2",
+            "command": made_by,
             "versions": {k: made["versions"][k] for k in ("torch", "numpy", "scipy", "pandas")},
         }
         write_json(Path(to) / document / "provenance.json", used)

@@ -47,6 +47,8 @@ def test_unknown_key_names_file_path_nearest_and_allowed(fault):
         ("datasets: {szt12: {fraction: 0.5}}", "datasets.szt12.fraction"),
         ("estimators: {linearised: {draw: 2}}", "estimators.linearised.draw"),
         ("convergence: {repeat: 2}", "convergence.repeat"),
+        ("truth: {size: [100]}", "truth.size"),
+        ("truth: {sweeps: {factor: [1.0]}}", "truth.sweeps.factor"),
         ("documents: {kong2019: {figures: {F1: {titel: x}}}}", "documents.kong2019.figures.F1.titel"),
         (
             "experiments: {goldfeld_noisy: {probe: {replicas: {cout: 2}}}}",
@@ -167,7 +169,7 @@ def test_every_config_of_the_repository_loads(overlay):
     plan = Plan(config.read("config.yaml", *filter(None, [overlay])))
     jobs = plan.train_jobs()
     assert len({job.id for job in jobs}) == len(jobs)
-    tables = [table for name in plan.experiments for table in plan.estimates_of(name)]
+    tables = [table for name in plan.experiments for table in plan.estimates_of(name)] + plan.truth_parts()
     assert len(set(tables)) == len(tables) > 0
     assert plan.targets()
 

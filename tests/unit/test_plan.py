@@ -31,6 +31,8 @@ def settings(plan):
         jobs["claims", document] = plan.claims_settings(document)
         jobs["notebook", document] = plan.notebook_settings(document)
     jobs["convergence",] = plan.convergence_settings()
+    jobs |= {("truth", str(k)): plan.truth_settings(str(k)) for k in range(len(plan.truth_parts()))}
+    jobs["truth", "sweeps"] = plan.truth_sweep_settings()
     jobs["page",] = plan.report_settings()
     return {key: canonical_json(value) for key, value in jobs.items()}
 
@@ -58,7 +60,11 @@ def changed_value(path, value):
         return value / 2 if value else 0.25
     if path[-1] in ("title", "caption", "citation", "results", "data_root"):
         return value + "x"
-    if isinstance(value, list) and len(value) > 1 and path[-1] in ("estimators", "values", "widths", "counts"):
+    if (
+        isinstance(value, list)
+        and len(value) > 1
+        and path[-1] in ("estimators", "values", "widths", "counts", "sizes", "factors", "sigmas")
+    ):
         return value[:-1]
     others = {
         "tanh": "relu", "sgd": "adam", "adam": "sgd", "hidden": "all", "all": "hidden",
@@ -91,6 +97,8 @@ def allowed(path, job):
         return job == ("dataset", name)
     if top == "convergence":
         return kind == "convergence"
+    if top == "truth":
+        return kind == "truth" and (name == "sweeps") == (job[1] == "sweeps")
     if top == "estimators":
         return kind == "notebook" or (kind == "estimate" and job[2] == name)
     if top == "documents":
@@ -98,7 +106,7 @@ def allowed(path, job):
     if kind in ("claims", "notebook"):
         used = {DEFAULT["experiments"][name].get("document"), *parents_document(name)}
         return job[1] in used
-    if kind in ("dataset", "convergence") or job[1] not in family(name):
+    if kind in ("dataset", "convergence", "truth") or job[1] not in family(name):
         return False
     if path[2] == "probe":
         return kind in ("activations", "estimate")
@@ -163,6 +171,26 @@ def test_every_seed_lies_in_one_block():
         for point, one in plan.points[name].items():
             blocks = plan.blocks(name, point).values()
             assert [seed for block in blocks for seed in block.seeds] == list(range(one.experiment.seeds))
+
+
+def test_the_benchmark_reaches_its_document_and_no_other():
+    plan = Plan(read("config.yaml"))
+    shown = [document for document in plan.documents if plan.claims_inputs(document).get("truth")]
+    assert shown == ["estimators"]
+    assert set(plan.claims_inputs("estimators")["truth"]) == {*plan.truth_parts(), *plan.truth_sweeps().values()}
+    assert [plan.truth_settings(str(k))["part"] for k in range(len(plan.truth_parts()))] == [0, 1, 2, 3]
+    assert plan.look_inside("estimators") == "infoflow.truth"
+    stage = sources("infoflow.truth.stage")
+    assert {f"src/infoflow/estimators/{name}.py" for name in ("binning", "kde", "knn", "noisy", "renyi")} < set(stage)
+    assert not [file for file in stage if "/figures/" in file or "/claims/" in file or "/training/" in file]
+
+
+def test_an_overlay_runs_the_benchmark_alone():
+    plan = Plan(read("config.yaml", "configs/paper.yaml", "configs/estimators.yaml"))
+    assert list(plan.documents) == ["estimators"]
+    assert not plan.experiments
+    assert plan.config.truth.sizes[-1] == 8192
+    assert plan.config.truth.seeds == 10
 
 
 def test_sources_follow_imports_and_stay_apart():

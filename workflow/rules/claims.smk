@@ -30,7 +30,7 @@ for document in PLAN.documents:
                 f"--{name} " + " ".join(f"'{path}'" for path in paths)
                 for name, paths in PLAN.claims_inputs(document).items()
             ),
-            tables=lambda wildcards, output: os.path.dirname(output.curves),
+            tables=lambda wildcards, output: os.path.dirname(output[0]),
         message:
             f"claims of {document}"
         shell:

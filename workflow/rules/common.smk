@@ -27,6 +27,7 @@ wildcard_constraints:
     point="[a-z0-9_.~-]+",
     block="all|seeds[0-9]+to[0-9]+",
     estimator="[a-z0-9_]+",
+    part="[0-9]+",
     document="[a-z0-9_]+",
 
 

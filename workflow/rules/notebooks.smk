@@ -19,7 +19,7 @@ for document in PLAN.documents:
             src=sources(
                 f"infoflow.figures.{document}",
                 "infoflow.figures",
-                "infoflow.inside",
+                PLAN.look_inside(document),
                 "infoflow.notebook",
             ),
         output:

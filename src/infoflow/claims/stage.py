@@ -25,6 +25,7 @@ class Results:
         self._history = {tuple(Path(path).parts[-3:-1]): path for path in inputs["history"]}
         self._datasets = {Path(path).stem: path for path in inputs["datasets"]}
         self._convergence = inputs["convergence"]
+        self._truth = inputs["truth"]
         self._cache: dict[str, pd.DataFrame] = {}
 
     def has(self, experiment: str) -> bool:
@@ -55,6 +56,10 @@ class Results:
     def convergence(self) -> pd.DataFrame:
         """The convergence study of the sample-propagation estimate."""
         return read_tables(self._convergence)
+
+    def truth(self, name: str) -> pd.DataFrame:
+        """The benchmark's tables whose file names begin with `name`."""
+        return read_tables(path for path in self._truth if Path(path).stem.startswith(name))
 
     def dataset(self, name: str, *arrays: str) -> dict[str, Any]:
         """Arrays of a data set."""

@@ -136,8 +136,8 @@ def missing(claim: Claim, experiment: str, *, rehearsal: bool) -> dict[str, Any]
 
 
 def table(document: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """All verdicts of a document, their p-values adjusted by Holm's method among themselves."""
-    made = pd.DataFrame(rows)
+    """All verdicts of a document, perhaps none, their p-values adjusted by Holm's method among themselves."""
+    made = pd.DataFrame(rows, columns=None if rows else COLUMNS)
     made["document"] = document
     made["p_holm"] = holm(made["p_value"].to_numpy(float))
     return made[COLUMNS]

@@ -83,8 +83,9 @@ def mutual_information(x, y, k: int, *, algorithm: int = 1, index: str = "auto")
         index: As in `entropy`, with d = d_x + d_y; the tree serves algorithm 1.
 
     Returns:
-        0-d, nats, may be slightly negative; ceiling psi(n) + psi(k) - 2 psi(1) (algorithm 1). For ties
-        (repeated values) it is not meant.
+        0-d, nats, may be slightly negative; ceiling psi(n) - psi(k) for algorithm 1 and 1/k less
+        for algorithm 2, because the nearer neighbours count in both marginals. For ties (repeated values), with
+        which values may lie beyond, it is not meant.
 
     Raises:
         ValueError: On bad x, y, k or algorithm.

@@ -1,6 +1,7 @@
 """Tasks whose mutual information is known, and what every estimator makes of them."""
 
-from infoflow.truth.run import ESTIMATORS, evaluate
+from infoflow.truth.run import ESTIMATORS, evaluate, recompute
+from infoflow.truth.sweeps import subadditivity
 from infoflow.truth.tasks import TASKS, Sample, Task
 
-__all__ = ["ESTIMATORS", "TASKS", "Sample", "Task", "evaluate"]
+__all__ = ["ESTIMATORS", "TASKS", "Sample", "Task", "evaluate", "recompute", "subadditivity"]

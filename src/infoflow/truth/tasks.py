@@ -40,6 +40,7 @@ class Task(NamedTuple):
     network: bool
     truth: float  # nats
     sample: Callable[[int, Generator], Sample]
+    truth_std_error: float = 0.0  # where the truth itself comes from draws
 
 
 def normal(n: int, d: int, generator: Generator) -> Tensor:
@@ -54,7 +55,7 @@ def uniform(n: int, generator: Generator) -> Tensor:
 
 def gaussian_information(rho: float, pairs: int = 1) -> float:
     """Information of `pairs` independent Gaussian pairs of correlation rho: -1/2 ln(1 - rho^2) each."""
-    return -0.5 * pairs * math.log(1 - rho**2)
+    return 0.5 * pairs * math.log(1 / (1 - rho**2))
 
 
 def correlated(rho: float, d: int, pairs: int) -> Callable[[int, Generator], tuple[Tensor, Tensor]]:
@@ -114,8 +115,8 @@ def normal_cdf(x: Tensor) -> Tensor:
 
 
 def wiggle(x: Tensor) -> Tensor:
-    """A monotone wave."""
-    return x + 0.4 * torch.sin(2 * x) + 0.1 * torch.sin(7 * x)
+    """A monotone wave: its slope is at least 0.05."""
+    return x + 0.3 * torch.sin(2 * x) + 0.05 * torch.sin(7 * x)
 
 
 def swiss_roll(x: Tensor) -> Tensor:
@@ -258,7 +259,7 @@ def twelve_bit_linearised(std: float) -> Task:
         noise = (factors[chosen] @ normal(n, 5, generator)[:, :, None])[:, :, 0]
         return Sample(x[chosen], means[chosen] + noise)
 
-    return Task(f"12bit-linearised-noise{std}", "12-bit net", True, truth.value.item(), sample)
+    return Task(f"12bit-linearised-noise{std}", "12-bit net", True, truth.value.item(), sample, truth.std_error.item())
 
 
 def twelve_bit_first_layer(std: float) -> Task:
@@ -272,7 +273,7 @@ def twelve_bit_first_layer(std: float) -> Task:
         centres = layer[chosen]
         return Sample(x[chosen], centres + std * normal(n, 3, generator), None, centres, std)
 
-    return Task(f"12bit-first-layer-noise{std}", "12-bit net", True, truth.value.item(), sample)
+    return Task(f"12bit-first-layer-noise{std}", "12-bit net", True, truth.value.item(), sample, truth.std_error.item())
 
 
 def quantised(units: int, levels: int, of_labels: bool) -> Task:

@@ -2,11 +2,14 @@
 
 import math
 
+import pandas as pd
 import pytest
 import torch
+from pandas.testing import assert_frame_equal
+from scipy import integrate, stats
 
 from infoflow import truth
-from infoflow.truth import run
+from infoflow.truth import run, sweeps, tasks
 
 
 def test_enough_tasks_of_both_kinds():
@@ -60,6 +63,114 @@ def test_layer_bounds_bracket_the_information_of_their_sample():
     assert middle < upper + 0.05
 
 
+def pointwise(joint, x, t):
+    """Mean of ln p(x, t) - ln p(x) - ln p(t) over samples, from densities."""
+    return (joint(x, t) - joint(x, None) - joint(None, t)).mean()
+
+
+@pytest.mark.parametrize(("d", "degrees", "rho"), [(1, 1, 0.0), (1, 3, 0.6), (2, 5, 0.5), (5, 3, 0.5)])
+def test_truth_of_students_is_the_mean_of_their_pointwise_information(d, degrees, rho):
+    covariance = torch.eye(2 * d, dtype=torch.float64)
+    covariance[:d, d:] = covariance[d:, :d] = rho * torch.eye(d)
+
+    def log_density(x, t):
+        parts = [v for v in (x, t) if v is not None]
+        kept = slice(0, d) if t is None else slice(d, 2 * d) if x is None else slice(0, 2 * d)
+        return stats.multivariate_t(shape=covariance[kept, kept].numpy(), df=degrees).logpdf(torch.cat(parts, 1))
+
+    task = truth.TASKS[f"student-{d}d-dof{degrees}-rho{rho}"]
+    sample = task.sample(100_000, torch.Generator().manual_seed(0))
+    assert pointwise(log_density, sample.x, sample.t) == pytest.approx(task.truth, abs=0.015)
+
+
+def entropy_of(density, low, high):
+    def integrand(t):
+        p = density(t)
+        return -p * math.log(p) if p > 0 else 0.0
+
+    return integrate.quad(integrand, low, high, limit=400)[0]
+
+
+@pytest.mark.parametrize("e", [0.1, 0.75])
+def test_truth_of_uniform_noise_is_an_integral(e):
+    def density(y):
+        return max(0.0, min(1.0, y + e) - max(0.0, y - e)) / (2 * e)
+
+    expected = entropy_of(density, -e, 1 + e) - math.log(2 * e)
+    assert truth.TASKS[f"uniform-noise-{e}"].truth == pytest.approx(expected, abs=1e-6)
+
+
+def test_truth_of_mixtures_and_classes_is_an_integral():
+    def of(centres, width):
+        def density(t):
+            return sum(stats.norm.pdf(t, c, width) for c in centres) / len(centres)
+
+        return sum(entropy_of(density, c - 12, c + 12) for c in [sum(centres) / len(centres)])
+
+    noise = 0.3
+    expected = of((-1.0, 1.0), math.hypot(0.1, noise)) - 0.5 * math.log(2 * math.pi * math.e * noise**2)
+    assert truth.TASKS["mixture-2-noise0.3"].truth == pytest.approx(expected, abs=1e-6)
+    expected = of((0.0, 2.0, 4.0, 6.0), 1.0) - 0.5 * math.log(2 * math.pi * math.e)
+    assert truth.TASKS["classes-4-distance2.0"].truth == pytest.approx(expected, abs=1e-6)
+
+
+def test_truth_of_intervals_is_a_sum_over_unit_steps():
+    share = [1] + 4 * [2] + [1]  # of the five classes, those that cover each unit of the line
+    marginal = -sum(s / 10 * math.log(s / 10) for s in share)
+    assert truth.TASKS["intervals-5"].truth == pytest.approx(marginal - math.log(2), abs=1e-12)
+
+
+@pytest.mark.parametrize("f", [tasks.half_cube, tasks.wiggle, tasks.normal_cdf, torch.asinh])
+def test_distortions_of_one_variable_are_monotone(f):
+    x = torch.linspace(-6, 6, 200_001, dtype=torch.float64)
+    assert (f(x).diff() > 0).all()
+
+
+def test_the_spiral_and_the_roll_can_be_undone():
+    x = tasks.normal(1000, 3, torch.Generator().manual_seed(0))
+    turned = tasks.spiral(x)
+    angle = -turned.norm(dim=1)
+    a, b = turned[:, 0], turned[:, 1]
+    back = torch.stack([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos(), turned[:, 2]], 1)
+    assert torch.allclose(back, x)
+    rolled = tasks.swiss_roll(x) * 21
+    angle = rolled[:, :2].norm(dim=1)
+    assert torch.allclose(angle, 1.5 * math.pi * (1 + 2 * tasks.normal_cdf(x[:, 0])))
+
+
+def test_truth_of_the_second_scalar_layer_is_the_mean_of_its_pointwise_information():
+    """p(t2 | x) as a mixture over draws of the first layer, by hand."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.arange(1.0, 9.0, dtype=torch.float64)
+
+    def leaky(a):
+        return torch.maximum(a, a / 10)
+
+    first = leaky(-0.88 * x + 4.3) + 0.05 * tasks.normal(1500, 1, generator)  # (draws, inputs)
+    centres = leaky(-first + 0.2)
+    own = torch.arange(8).repeat_interleave(250)
+    t = leaky(-(leaky(-0.88 * x[own] + 4.3) + 0.05 * tasks.normal(2000, 1, generator)[:, 0]) + 0.2)
+    t = t + 0.05 * tasks.normal(2000, 1, generator)[:, 0]
+    given = torch.exp(-0.5 * ((t[:, None, None] - centres) / 0.05) ** 2).mean(1)  # (samples, inputs)
+    value = (given[torch.arange(2000), own] / given.mean(1)).log().mean()
+    assert truth.TASKS["scalar-eight-leaky-layer2"].truth == pytest.approx(value.item(), abs=0.05)
+
+
+def test_truth_of_the_12_bit_layer_is_the_mean_of_its_pointwise_information():
+    task = truth.TASKS["12bit-linearised-noise0.05"]
+    means, covariances, _ = tasks.twelve_bit_layers(0.05)
+    generator = torch.Generator().manual_seed(1)
+    chosen = torch.randperm(4096, generator=generator)[:1200]
+    factors = torch.linalg.cholesky(covariances)
+    t = means[chosen] + (factors[chosen] @ tasks.normal(len(chosen), 5, generator)[:, :, None])[:, :, 0]
+    mixture = torch.distributions.MultivariateNormal(means, scale_tril=factors)
+    given = torch.stack([mixture.log_prob(one) for one in t])  # (samples, inputs)
+    own = given[torch.arange(len(t)), chosen]
+    value = (own - given.logsumexp(1) + math.log(4096)).mean()
+    assert task.truth == pytest.approx(value.item(), abs=0.06)
+    assert 0 < task.truth_std_error < 0.01
+
+
 def test_truth_of_a_linear_layer_is_that_of_its_covariance():
     task = truth.TASKS["linear-layer-10to10-noise0.5"]
     sample = task.sample(200_000, torch.Generator().manual_seed(0))
@@ -74,8 +185,115 @@ def test_quantised_net_reaches_its_truth_by_counting(about):
     )
 
 
+SMALL = {"tasks": [], "estimators": [], "largest": {"renyi_narrow": 8, "renyi_median": 8}}
+
+
+@pytest.mark.parametrize("estimator", list(truth.ESTIMATORS))
+def test_every_row_says_what_a_reader_must_know(estimator):
+    rows = [truth.evaluate(t, estimator, 40, 0) for t in truth.TASKS if run.applies(estimator, t)]
+    assert rows
+    for row in rows:
+        assert math.isfinite(row["value"])
+        assert row["saturation"] == pytest.approx(row["value"] / row["ceiling"])
+        assert 0 < row["ceiling"] <= math.log(40) + 1e-9
+        assert 0 <= row["ties"] <= 40
+        assert row["kind"] in ("point", "lower", "upper")
+        assert (row["refers_to"] == "sample") == (estimator.startswith("kde") or estimator == "propagation")
+        if row["ties"] == 0 or not estimator.startswith("ksg"):  # nearest neighbours are not meant for ties
+            assert row["saturation"] <= 1.0 + 1e-9 + 0.25 * (estimator in ("ross", "kde_label_upper"))
+
+
+@pytest.mark.parametrize("name", ["ksg_1", "ksg_2"])
+def test_kraskov_reaches_its_ceiling_on_equal_variables(name):
+    same = tasks.Task("same", "test", False, math.inf, tasks.mapped(lambda n, g: 2 * (tasks.normal(n, 1, g),)))
+    row = run.measure(same, name, run.ESTIMATORS[name], 300, 0, run.ROOT)
+    assert row["saturation"] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_parts_make_the_same_rows_in_any_grouping(tmp_path):
+    from infoflow.claims.estimators import KEY
+    from infoflow.io import read_tables
+    from infoflow.truth import stage
+
+    def rows(parts):
+        files = [str(tmp_path / f"{k}of{parts}.parquet") for k in range(parts)]
+        for k, file in enumerate(files):
+            stage.run({"seed": 2019, "part": k, "parts": parts, "sizes": [16, 24], "seeds": 2, **SMALL}, file)
+        return read_tables(files).sort_values(KEY, ignore_index=True).drop(columns="seconds")
+
+    whole = rows(1)
+    assert_frame_equal(whole, rows(3))
+    assert not whole.duplicated(KEY).any()
+    expected = {
+        (task, estimator)
+        for task in truth.TASKS
+        for estimator in truth.ESTIMATORS
+        if run.applies(estimator, task) and estimator not in SMALL["largest"]
+    }
+    counts = whole.groupby(["task", "estimator"]).size()
+    assert set(counts.index) == expected
+    assert set(counts) == {4}
+
+
+def test_another_root_draws_other_samples():
+    first, second = (truth.evaluate("student-1d-dof3-rho0.6", "ksg_1", 50, 0, root=r)["value"] for r in (1, 2))
+    assert first != second
+
+
+def test_recompute_finds_the_value_of_the_table():
+    rows = pd.DataFrame([truth.evaluate("classes-2-distance1.0", "ross", n, 0, root=5) for n in (40, 60)])
+    made = truth.recompute(rows, '{"seed": 5}', "classes-2-distance1.0", "ross").iloc[0]
+    assert made["difference"] == 0
+    assert made["n"] == 60
+    with pytest.raises(ValueError, match="no row"):
+        truth.recompute(rows, '{"seed": 5}', "classes-2-distance1.0", "ksg_1")
+
+
+def test_the_stage_refuses_unknown_ids(tmp_path):
+    from infoflow.io import InputError
+    from infoflow.truth import stage
+
+    wanted = {"seed": 1, "part": 0, "parts": 1, "sizes": [16], "seeds": 1, "tasks": [], "estimators": [], "largest": {}}
+    for key, value in (("tasks", ["gaussian"]), ("estimators", ["ksg"]), ("largest", {"renyi": 8})):
+        with pytest.raises(InputError, match=f"truth.{key}: unknown id"):
+            stage.run({**wanted, key: value}, str(tmp_path / "out.parquet"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_widths_run_from_the_ceiling_to_nothing_on_the_same_samples():
+    table = pd.DataFrame(sweeps.widths(64, 1, [0.001, 100.0]))
+    kernels = table[table["estimator"].isin(["renyi", "renyi2", "kde_upper", "kde_lower"])]
+    assert (kernels.loc[kernels["factor"] == 0.001, "value"] > 0.98 * math.log(64)).all()
+    assert (kernels.loc[kernels["factor"] == 100.0, "value"] < 0.01).all()
+    assert table.groupby("task")["truth"].nunique().eq(1).all()
+
+
+def test_the_benchmark_and_the_sweep_agree_at_the_width_of_the_layer():
+    (row,) = [r for r in sweeps.widths(64, 1, [1.0]) if r["estimator"] == "kde_upper"]
+    assert row["value"] == truth.evaluate(row["task"], "kde_upper", 64, 0)["value"]
+
+
+def test_subadditivity_fails_by_the_known_amounts():
+    table = truth.subadditivity()
+    assert table["excess"].tolist() == pytest.approx(
+        [-0.0340, -0.0170, -1.1e-5, -7.7e-4, -0.0272, -0.0589, -0.0725], abs=5e-5
+    )
+    assert table["excess"].max() < -1e-5
+    assert (table["joint"] >= table[["marginal_x", "marginal_t"]].max(axis=1)).all()
+
+
 def test_unknown_and_unfit_are_refused():
     with pytest.raises(ValueError, match="expected one of"):
         truth.evaluate("nothing", "ksg_1", 100, 0)
     with pytest.raises(ValueError, match="does not apply"):
         truth.evaluate("classes-2-distance1.0", "ksg_1", 100, 0)
+
+
+def test_the_reference_table_is_what_the_code_gives(root):
+    table = pd.read_parquet(root / "results/reference/estimators/truth.parquet")
+    assert set(table["task"]) == set(truth.TASKS)
+    assert set(table["estimator"]) == set(truth.ESTIMATORS)
+    rows = table[(table["n"] == 128) & (table["seed"] == 9)].iloc[::5]
+    for row in rows.itertuples():
+        value = truth.evaluate(row.task, row.estimator, 128, 9)["value"]
+        assert value == pytest.approx(row.value, abs=1e-9), (row.task, row.estimator)

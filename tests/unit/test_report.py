@@ -1,0 +1,57 @@
+"""The page and the reference results where a document has no verdicts."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from infoflow import report
+from infoflow.claims import verdict
+from infoflow.config import read
+from infoflow.io import InputError
+from infoflow.plan import Plan
+
+
+def test_a_document_without_verdicts_has_an_empty_table_of_them():
+    made = verdict.table("estimators", [])
+    assert made.empty
+    assert list(made) == verdict.COLUMNS
+
+
+def test_its_section_shows_figures_and_no_verdicts(tmp_path):
+    settings = Plan(read("config.yaml", "configs/estimators.yaml")).report_settings()
+    page = report.page(settings, verdict.table("estimators", []), {}, tmp_path)
+    assert "No claims are decided in this run" in page
+    assert "<h3>Verdicts" not in page
+    assert page.count("<figure ") == len(settings["documents"]["estimators"]["figures"]) == 6
+    assert "experiments" not in page
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A finished run of two documents."""
+    for document in ("one", "two"):
+        for path in (f"claims/{document}.parquet", f"tables/{document}/values.parquet"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame({"value": [1.0]}).to_parquet(tmp_path / path)
+    made = dict.fromkeys(("commit", "python", "platform", "cpu", "seed", "data", "seconds"))
+    made |= {"config": {"rehearsal": False}, "versions": dict.fromkeys(("torch", "numpy", "scipy", "pandas"), "1")}
+    (tmp_path / "MANIFEST.json").write_text(json.dumps(made), encoding="utf-8")
+    return tmp_path
+
+
+def test_a_reference_is_kept_of_the_named_documents_with_the_command_that_made_it(finished):
+    report.keep_reference(str(finished), str(finished / "kept"), ["two"], "snakemake --cores 1")
+    assert sorted(p.name for p in (finished / "kept").iterdir()) == ["two"]
+    assert sorted(p.name for p in (finished / "kept/two").iterdir()) == [
+        "claims.parquet",
+        "provenance.json",
+        "values.parquet",
+    ]
+    assert json.loads((finished / "kept/two/provenance.json").read_text())["command"] == "snakemake --cores 1"
+
+
+def test_a_reference_of_a_document_that_the_run_lacks_is_refused(finished):
+    with pytest.raises(InputError, match="holds no three; it holds one, two"):
+        report.keep_reference(str(finished), str(finished / "kept"), ["three"], "")
+    assert not (finished / "kept").exists()
