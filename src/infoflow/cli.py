@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -193,7 +194,8 @@ def clean(what: str, results: str) -> None:
 def run(snakemake: list[str]) -> int:
     """Run Snakemake; a lock that a killed run left behind is cleared, that of a live run is not.
 
-    Snakemake's own lock outlives its process. This command holds a kernel lock beside it, which does not.
+    Snakemake's own lock outlives its process. This command holds a kernel lock beside it, which does not; a plain
+    `snakemake` holds none and is looked for among the processes.
     """
     import fcntl
     import subprocess
@@ -206,9 +208,25 @@ def run(snakemake: list[str]) -> int:
             raise InputError("another run is at work in this folder; wait for it or stop it") from None
         command = [sys.executable, "-m", "snakemake"]
         if os.path.isdir(".snakemake/locks") and os.listdir(".snakemake/locks"):
+            if found := _snakemakes():
+                raise InputError(f"Snakemake is at work in this folder (process {found[0]}); wait for it or stop it")
             subprocess.run([*command, "--unlock", *snakemake], check=True)
         os.set_inheritable(handle.fileno(), True)  # held until Snakemake itself has ended, however this process ends
         return subprocess.run([*command, *snakemake], pass_fds=[handle.fileno()]).returncode
+
+
+def _snakemakes() -> list[int]:
+    """Ids of the Snakemake processes that work in this folder."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = process.cmdline()
+            # as `snakemake …`, `python /path/to/snakemake …` or `python -m snakemake …`
+            if any(os.path.basename(part) == "snakemake" for part in command[:3]) and process.cwd() == os.getcwd():
+                found.append(process.pid)
+    return found
 
 
 if __name__ == "__main__":

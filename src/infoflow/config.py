@@ -434,6 +434,8 @@ class Figure(Section):
 
     title: str
     caption: str
+    tables: list[Identifier] = Field([], description="tables of the document that it is drawn from; none: a schematic")
+    experiments: list[Identifier] = Field([], description="experiments whose results it shows")
 
 
 class Document(Section):
@@ -466,6 +468,10 @@ class Config(Section):
             _known(experiment.dataset, self.datasets, f"experiments.{name}.dataset")
             for estimator in experiment.estimators:
                 _known(estimator, self.estimators, f"experiments.{name}.estimators")
+        for name, document in self.documents.items():
+            for key, figure in document.figures.items():
+                for experiment in figure.experiments:
+                    _known(experiment, self.experiments, f"documents.{name}.figures.{key}.experiments")
         return self
 
 

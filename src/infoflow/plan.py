@@ -426,7 +426,14 @@ class Plan:
                 for document, section in self.documents.items()
             },
             "datasets": self.datasets(),
+            "outputs": sorted({path for document in self.documents for path in self.outputs(document)}),
         }
+
+    def outputs(self, document: str) -> list[str]:
+        """Every file that a run makes for a document and keeps, for the manifest; activations are left out."""
+        made = [path for paths in self.claims_inputs(document).values() for path in paths]
+        made += [self.claims(document), *self.tables(document).values(), *self.figures(document)]
+        return made + [f"{self.root}/notebooks/{document}.{kind}" for kind in ("ipynb", "html")]
 
     def convergence_settings(self) -> dict[str, Any]:
         """Settings of the convergence study of the sample-propagation estimate."""

@@ -52,11 +52,7 @@ def datasets(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
 
 def manifest(settings: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What was run, on what, with what, and the checksum of every output."""
-    kinds = ("claims", "data", "estimates", "figures", "notebooks", "tables", "train", "truth")
-    files = sorted(
-        p for kind in kinds for p in (folder / kind).rglob("*") if p.is_file() and not p.name.startswith(".")
-    )
-    files += [folder / "claims.parquet", folder / "index.html"]
+    files = [*settings["outputs"], folder / "claims.parquet", folder / "index.html"]
     return {
         "commit": commit(),
         "versions": versions(),
@@ -68,7 +64,7 @@ def manifest(settings: dict[str, Any], data: dict[str, Any], folder: Path) -> di
         "config": settings["config"],
         "data": data,
         "seconds": seconds(folder),
-        "outputs": {str(p.relative_to(folder)): sha256(p) for p in files},
+        "outputs": {os.path.relpath(p, folder): sha256(p) for p in files},
     }
 
 
@@ -170,14 +166,15 @@ def document_section(key: str, document: dict[str, Any], claims: pd.DataFrame, f
 
 
 def figure_card(
-    key: str, name: str, figure: dict[str, str], document: dict[str, Any], claims: pd.DataFrame, folder: Path
+    key: str, name: str, figure: dict[str, Any], document: dict[str, Any], claims: pd.DataFrame, folder: Path
 ) -> str:
     """Thumbnail, caption, the verdicts in short, and what made the figure."""
     path = f"figures/{key}/{name}"
     badges = "".join(badge(row.outcome, row.id) for row in claims[claims["figure"] == name].itertuples())
-    tables = ", ".join(f'<a href="{os.path.relpath(p, folder)}">{n}</a>' for n, p in document["tables"].items())
-    names = ", ".join(f"<code>{e}</code>" for e in document["experiments"])
-    experiments = f"; experiments {names}" if names else ""
+    paths = {n: os.path.relpath(document["tables"][n], folder) for n in figure["tables"]}
+    tables = ", ".join(f'<a href="{path}">{n}</a>' for n, path in paths.items()) or "none: a schematic"
+    names = ", ".join(f"<code>experiments.{e}</code>" for e in figure["experiments"])
+    experiments = f"; {names}" if names else ""
     made = (
         f"<dt>notebook</dt><dd><a href='notebooks/{key}.html'>{key}.html</a>, source <code>notebooks/{key}.ipynb</code></dd>"
         f"<dt>drawn by</dt><dd><code>infoflow.figures.{key}.{name.lower()}</code> in <code>src/infoflow/figures/{key}.py</code></dd>"

@@ -74,3 +74,24 @@ def test_a_killed_run_goes_on_and_ends_the_same(victim, unbroken, tmp_path):
     process.wait(timeout=300)
     assert not (folder / "results-smoke/train/kong_f2/corrected/weights.safetensors").exists()
     pd.testing.assert_frame_equal(finish(folder), unbroken)
+
+
+def test_a_lock_of_a_plain_snakemake_at_work_is_left_alone(tmp_path):
+    """Plain `snakemake` does not hold the project's own lock; it is found among the processes."""
+    folder = copy_to(tmp_path)
+    (folder / ".snakemake/locks").mkdir(parents=True, exist_ok=True)
+    lock = folder / ".snakemake/locks/0.input.lock"
+    lock.write_text("", encoding="utf-8")
+    stand_in = tmp_path / "bin/snakemake"
+    stand_in.parent.mkdir()
+    stand_in.write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
+    process = subprocess.Popen([sys.executable, str(stand_in)], cwd=folder)
+    try:
+        made = subprocess.run(
+            command(folder, 1), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60
+        )
+    finally:
+        process.kill()
+    assert made.returncode == 2
+    assert f"process {process.pid}" in made.stderr
+    assert lock.exists()

@@ -24,7 +24,7 @@ def read_weights(path: str, epochs: set[int] | None = None) -> dict[int, dict[st
     """Weights by epoch: {epoch: {parameter: (seeds, …)}}, float64."""
     weights: dict[int, dict[str, Tensor]] = {}
     with safe_open(path, "pt") as file:
-        stored = json.loads(file.metadata()["epochs"])
+        stored = json.loads(file.metadata()["run"])["epochs"]
         if epochs is not None and (missing := epochs - set(stored)):
             raise InputError(f"{path}: has no snapshot at epoch {min(missing)}; it holds {stored}")
         for key in file.keys():

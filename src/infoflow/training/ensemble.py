@@ -59,7 +59,7 @@ def _written_by(key: str, folder: str) -> bool:
     if not (path.is_file() and (path.parent / "history.parquet").is_file()):
         return False
     with safe_open(path, "pt") as file:
-        return file.metadata().get("key") == key
+        return json.loads(file.metadata().get("run", "{}")).get("key") == key
 
 
 class Ensemble:
@@ -245,13 +245,14 @@ class Ensemble:
         """Write every point's weights and history."""
         epochs = [int(e) for e in self.history["epoch"]]
         steps = -(-self.x.shape[1] // self.training["batch_size"])
-        metadata = {
+        about = {
             "experiment": self.settings["experiment"],
             "key": key,
-            "epochs": json.dumps(epochs),
-            "steps": json.dumps([e * steps for e in epochs]),
-            "seeds": json.dumps(list(range(self.seeds))),
+            "epochs": epochs,
+            "steps": [e * steps for e in epochs],
+            "seeds": list(range(self.seeds)),
         }
+        metadata = {"run": canonical_json(about)}  # one entry: safetensors writes several in any order
         values = np.stack(self.history["value"])  # (epochs, splits × noisy × metrics, nets)
         columns = [
             (split, noisy, metric)

@@ -1,0 +1,64 @@
+"""What the config says a figure is drawn from is what it is drawn from; shown on the page and in the manifest."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+from infoflow import report
+from infoflow.claims import verdict
+from infoflow.config import read
+from infoflow.figures.document import Document
+from infoflow.io import canonical_json
+from infoflow.plan import Plan
+
+ROOT = Path(__file__).parents[2]
+PLAN = Plan(read(str(ROOT / "config.yaml")))
+FIGURES = [(document, figure) for document, section in PLAN.documents.items() for figure in section.figures]
+
+
+class Traced(Document):
+    """A document that notes the tables read and offers only rows of some experiments."""
+
+    def __init__(self, key, experiments):
+        super().__init__(key, str(ROOT / "results/reference"))
+        self.experiments, self.read = experiments, set()
+
+    def table(self, name):
+        self.read.add(name)
+        table = super().table(name)
+        return table[table["experiment"].isin(self.experiments)] if "experiment" in table else table
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("document", "figure"), FIGURES)
+def test_a_figure_is_drawn_from_the_tables_and_experiments_that_the_config_names(document, figure):
+    section = PLAN.documents[document].figures[figure]
+    traced = Traced(document, section.experiments)
+    traced.show(figure, canonical_json(PLAN.notebook_settings(document)))
+    plt.close("all")
+    assert traced.read == set(section.tables)
+
+
+@pytest.mark.parametrize(("document", "figure"), FIGURES)
+def test_the_page_says_what_made_a_figure(document, figure, tmp_path):
+    section = PLAN.documents[document].figures[figure]
+    settings = PLAN.report_settings()["documents"][document]
+    card = report.figure_card(
+        document, figure, settings["figures"][figure], settings, verdict.table(document, []), tmp_path
+    )
+    assert f"documents.{document}.figures.{figure}" in card
+    assert all(f"experiments.{name}<" in card for name in section.experiments)
+    assert {n for n in settings["tables"] if f"/{n}.parquet" in card} == set(section.tables)
+
+
+def test_the_manifest_names_every_kept_output_once():
+    outputs = PLAN.report_settings()["outputs"]
+    assert len(outputs) == len(set(outputs))
+    for document in PLAN.documents:
+        assert set(PLAN.figures(document)) | {PLAN.claims(document)} | set(PLAN.tables(document).values()) <= set(
+            outputs
+        )
+    for experiment in PLAN.experiments:
+        assert set(PLAN.estimates_of(experiment)) <= set(outputs)
+    assert not any("/activations/" in path for path in outputs)
