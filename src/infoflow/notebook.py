@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
         InputError: a cell failed; the message names the notebook, the cell and the error.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     # The kernel `python3` of this environment comes before any that the user has installed.
@@ -40,6 +42,8 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
         raise InputError(
             f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {executed}"
         ) from None
+    except DeadKernelError as error:
+        raise InputError(f"{source}: the kernel died ({error}), out of memory perhaps; see {executed}") from None
     with atomic(output) as temporary:
         shutil.copyfile(executed, temporary)
     with atomic(Path(output).with_suffix(".html")) as temporary:
@@ -58,4 +62,4 @@ def to_html(notebook: str) -> str:
         exclude_input_prompt=True, exclude_output_prompt=True,
     )  # fmt: skip
     body, _ = exporter.from_filename(notebook)
-    return body
+    return re.sub(r'<script src="">\s*</script>', "", body)  # what the template makes of an empty address
