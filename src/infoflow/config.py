@@ -235,10 +235,17 @@ class Snapshots(Section):
 
 
 class Thinning(Section):
-    """Fewer snapshots for the later seeds."""
+    """Fewer snapshots for the later seeds: `every` so many of the recorded ones, or about `log_spaced` of them."""
 
     after_seed: Count = 5
-    log_spaced: Count = 21
+    every: Count | None = Field(None, description="every so many, counted back from the last: keeps the grid's shape")
+    log_spaced: Count | None = Field(None, description="about so many, near a geometric grid of epochs")
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Thinning:
+        if (self.every is None) == (self.log_spaced is None):
+            raise ValueError("thinning: give one of every, log_spaced")
+        return self
 
 
 class Replicas(Section):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infoflow.config import Config, Experiment, InputError, Point, points, read
+from infoflow.config import Config, Experiment, InputError, Point, Thinning, points, read
 from infoflow.data import local_files
 from infoflow.io import canonical_json
 
@@ -278,7 +278,7 @@ class Plan:
             thinning = made.probe.thinning
             settings["thinned"] = thinning and {
                 "after_seed": thinning.after_seed,
-                "epochs": spread(snapshot_epochs(made), thinning.log_spaced),
+                "epochs": thinned(snapshot_epochs(made), thinning),
             }
         return settings
 
@@ -497,11 +497,18 @@ def geometric(start: int, stop: int, count: int) -> list[int]:
 
 
 def recorded_epochs(experiment: Experiment, epochs: list[int], seed: int) -> list[int]:
-    """Epochs at which a seed's activations are recorded: all, or a thinned log-spaced subset for later seeds."""
+    """Epochs at which a seed's activations are recorded: all, or a thinned subset for later seeds."""
     thinning = experiment.probe.thinning
     if thinning is None or seed < thinning.after_seed:
         return epochs
-    return spread(epochs, thinning.log_spaced)
+    return thinned(epochs, thinning)
+
+
+def thinned(epochs: list[int], thinning: Thinning) -> list[int]:
+    """The recorded epochs that later seeds keep; the first and the last are always among them."""
+    if thinning.log_spaced:
+        return spread(epochs, thinning.log_spaced)
+    return sorted({epochs[0], *epochs[::-1][:: thinning.every]})
 
 
 def spread(epochs: list[int], count: int) -> list[int]:

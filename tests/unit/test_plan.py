@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from infoflow.config import parse, read
+from infoflow.config import Thinning, parse, read
 from infoflow.io import canonical_json
-from infoflow.plan import Plan, snapshot_epochs, sources, spread
+from infoflow.plan import Plan, snapshot_epochs, sources, spread, thinned
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +56,7 @@ def changed_value(path, value):
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return value + 1
+        return value + (10 if path[-1] == "every_until" else 1)  # a log-spaced grid may hold the next epoch already
     if isinstance(value, float):
         return value / 2 if value else 0.25
     if path[-1] in ("title", "caption", "citation", "results", "data_root"):
@@ -221,3 +222,14 @@ def test_sources_follow_imports_and_stay_apart():
     assert "src/infoflow/estimators/noisy.py" in linearised
     assert "src/infoflow/estimators/noisy.py" not in binned
     assert "src/infoflow/estimators/binning.py" in binned
+
+
+def test_thinning_by_every_keeps_the_shape_of_the_grid():
+    assert thinned(list(range(0, 101, 10)), Thinning(every=4)) == [0, 20, 60, 100]
+    assert thinned(list(range(301)), Thinning(every=8))[-3:] == [284, 292, 300]
+
+
+@pytest.mark.parametrize("given", [{}, {"every": 8, "log_spaced": 21}])
+def test_thinning_takes_one_rule(given):
+    with pytest.raises(ValidationError, match="one of every, log_spaced"):
+        Thinning(**given)
