@@ -130,7 +130,7 @@ def page(settings: dict[str, Any], ledger: pd.DataFrame, data: dict[str, Any], f
         + ' · <a href="MANIFEST.json">manifest</a></nav></header>',
         data_table(settings, data),
     ]
-    for key, document in settings["documents"].items():
+    for key, document in sorted(settings["documents"].items(), key=lambda item: not item[1]["experiments"]):
         body.append(document_section(key, document, ledger[ledger["document"] == key], folder))
     return f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>infoflow results</title><style>{CSS}</style></head><body>{''.join(body)}</body></html>"
 
