@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from infoflow.estimators import binning, clustering, noisy
+from infoflow.estimators._common import count_ties, ratio, row_groups
 from infoflow.io import canonical_json, read_h5, write_table
 from infoflow.models.activations import ACTIVATIONS
 from infoflow.models.mlp import Mlp
@@ -78,7 +79,14 @@ def linearised(
         "bias_bound": float(result.bias_bound + second_order),
         "n": len(covariance),
         "ceiling": math.log(len(covariance)),
+        "ties": count_ties(mean.double()),
+        "relative_width": _relative_width(settings["noise_std"], mean),
     }
+
+
+def _relative_width(width: float, mean: Tensor) -> float:
+    """Width of a bin or of the noise over the layer's spread, infinite for a constant layer."""
+    return ratio(width, float(_overall_std(mean)))
 
 
 def _overall_std(mean: Tensor) -> Tensor:
@@ -109,6 +117,8 @@ def replicas(
     values = [float(e.value) for e in equal.values()]
     change = max(abs(a - b) for a, b in zip(values, values[1:], strict=False)) if len(values) > 1 else math.nan
     common = {"quantity": "I_XT", "n": passes.shape[1], "ceiling": math.log(passes.shape[1])}
+    common["ties"] = count_ties(passes[0])  # of one pass: the passes of a first layer are all the same
+    common["relative_width"] = _relative_width(settings["noise_std"], passes.flatten(0, 1))
     for count, result in equal.items():
         yield {
             **common,
@@ -140,10 +150,13 @@ def binned(
     n = len(mean)
     share = torch.bincount(labels) / n
     label_entropy = float(-(share * share.log()).nansum())
-    choices = [({"width": w}, {"width": w}) for w in settings["widths"]]
-    choices += [({"edges": e}, {"edges": (e[0], e[1], int(e[2]))}) for e in settings["edges"]]
-    for shown, options in choices:
-        common = {"settings": canonical_json(shown), "n": n}
+    sizes = row_groups(mean.double())[1]
+    ties = int(sizes[sizes > 1].sum())
+    choices = [({"width": w}, {"width": w}, w) for w in settings["widths"]]
+    choices += [({"edges": e}, {"edges": (e[0], e[1], int(e[2]))}, (e[1] - e[0]) / e[2]) for e in settings["edges"]]
+    for shown, options, width in choices:
+        common = {"settings": canonical_json(shown), "n": n, "ties": ties}
+        common["relative_width"] = _relative_width(width, mean)
         yield {
             **common,
             "quantity": "H_T",
@@ -152,11 +165,11 @@ def binned(
         }
         information = float(binning.mutual_information(mean, labels, **options))
         yield {**common, "quantity": "I_TY", "value": information, "ceiling": label_entropy}
-    rows = torch.unique(mean, dim=0)
     yield {
         "quantity": "distinct_rows",
-        "value": float(len(rows)),
+        "value": float(len(sizes)),
         "n": n,
+        "ties": ties,
         "ceiling": float(n),
         "unit": "count",
     }
@@ -175,6 +188,8 @@ def clusters(
         "value": float(clustering.binned_entropy(mean, width)),
         "n": n,
         "ceiling": math.log(n),
+        "ties": count_ties(mean.double()),
+        "relative_width": _relative_width(width, mean),
     }
     some = torch.linspace(0, n - 1, min(n, settings["inputs"])).long()
     measures = {f"{k}_distance": v for k, v in clustering.class_distances(mean[some], labels[some])._asdict().items()}
@@ -304,7 +319,8 @@ def scalar_chain(settings: dict[str, Any], weights: str, dataset: str) -> pd.Dat
     tables = []
     for k, deviation in enumerate(_deviations(chain, activations)):
         bias = torch.as_tensor(result.bias_bound).expand(result.value.shape)[:, k].numpy()
-        tables.append(_rows(result.value[:, k], chain, k + 1, quantity="I_XT", bias_bound=bias, ceiling=ceiling))
+        known = {"bias_bound": bias, "ceiling": ceiling, "relative_width": (std / deviation).numpy()}
+        tables.append(_rows(result.value[:, k], chain, k + 1, quantity="I_XT", **known))
         tables.append(_rows(deviation, chain, k + 1, quantity="std_T", unit="none"))
     return tidy(pd.concat(tables), settings)
 

@@ -3,7 +3,7 @@
 Queries are split at medians into boxes (as a k-d tree does); a box meets only the components whose reach
 overlaps it. A component is out of reach of t if |t_k - m_k| > r sqrt(S_kk) in some coordinate k, and then
 (t - m)' S^-1 (t - m) >= (t_k - m_k)^2 / S_kk > r^2, so that its density is below its peak times exp(-r^2 /
-2).
+2). Sums are differentiable with respect to queries and components; which pairs are left out is held fixed.
 """
 
 import math
@@ -48,6 +48,31 @@ def boxes(queries: Tensor, low: Tensor, high: Tensor) -> Iterator[tuple[Tensor, 
 
 def sum_exp_product(left: Tensor, right: Tensor) -> Tensor:
     """Return sum_j exp((left @ right)_ij) for left (b, f) and right (f, n), tile by tile in one buffer."""
+    differentiable = torch.is_grad_enabled() and (left.requires_grad or right.requires_grad)
+    return _SumExpProduct.apply(left, right) if differentiable else _sum_exp_product(left, right)
+
+
+class _SumExpProduct(torch.autograd.Function):
+    """The sums, and their gradient from the same tiles computed again, so that no exponential is kept."""
+
+    @staticmethod
+    def forward(ctx, left, right):
+        ctx.save_for_backward(left, right)
+        return _sum_exp_product(left, right)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        left, right = ctx.saved_tensors
+        step = max(1, TILE // len(left))
+        of_left, of_right = torch.zeros_like(left), []
+        for part in right.split(step, 1):
+            weights = (left @ part).clamp_(min=LOWEST).exp_().mul_(gradient[:, None])  # (b, tile)
+            of_left += weights @ part.T
+            of_right.append(left.T @ weights)
+        return of_left, torch.cat(of_right, 1)
+
+
+def _sum_exp_product(left: Tensor, right: Tensor) -> Tensor:
     total = torch.zeros_like(left[:, 0])
     buffer = left.new_empty(max(TILE, len(left)))
     for part in right.split(max(1, TILE // len(left)), 1):
@@ -63,12 +88,16 @@ def isotropic_log_sums(queries: Tensor, centres: Tensor) -> tuple[Tensor, Tensor
     """
     n, d = centres.shape
     radius = reach(n, d)
-    result, missed = torch.empty_like(queries[:, 0]), torch.empty_like(queries[:, 0])
-    for rows, columns in boxes(queries, centres - radius, centres + radius):
+    missed = torch.full_like(queries[:, 0], math.inf, requires_grad=False)  # where no centre is within reach
+    result = -missed
+    fixed = centres.detach()
+    for rows, columns in boxes(queries.detach(), fixed - radius, fixed + radius):
+        if len(columns) == 0:
+            continue
         asked, near = queries[rows], centres[columns]
-        sums = _isotropic_sums(asked, near, asked.mean(0))
+        sums = _isotropic_sums(asked, near, asked.detach().mean(0))
         result[rows] = sums.log()
-        missed[rows] = (n - len(columns)) * math.exp(-(radius**2) / 2) / sums
+        missed[rows] = (n - len(columns)) * math.exp(-(radius**2) / 2) / sums.detach()
     return result, missed
 
 
@@ -88,25 +117,26 @@ def gaussian_log_sums(queries: Tensor, means: Tensor, covariances: Tensor, facto
     The exponent is linear in the products t_a t_b, the t_a and 1, so that one matrix product gives it.
     """
     n, d = means.shape
-    middle = means.mean(0)
+    middle = means.detach().mean(0)
     queries, means = queries - middle, means - middle
     log_peaks = -0.5 * d * math.log(2 * math.pi) - factors.diagonal(dim1=1, dim2=2).log().sum(1)
-    top = log_peaks.max()
+    top = log_peaks.detach().max()
     precisions = torch.cholesky_inverse(factors)
     radius = reach(n, d)
-    spread = radius * covariances.diagonal(dim1=1, dim2=2).sqrt()  # (n, d)
+    spread = radius * covariances.detach().diagonal(dim1=1, dim2=2).sqrt()  # (n, d)
+    fixed = means.detach()
     right = _quadratic_coefficients(means, precisions, log_peaks - top)
-    wide = means.abs().max() > WIDE * spread.min()
-    result, missed = torch.empty_like(queries[:, 0]), torch.empty_like(queries[:, 0])
-    for rows, columns in boxes(queries, means - spread, means + spread):
+    wide = fixed.abs().max() > WIDE * spread.min()
+    result, missed = queries.detach().new_empty(len(queries)), queries.detach().new_empty(len(queries))
+    for rows, columns in boxes(queries.detach(), fixed - spread, fixed + spread):
         asked, near = queries[rows], right[:, columns]
         if wide:  # centre the box on itself, so that the exponent keeps its digits
-            middle = asked.mean(0)
+            middle = asked.detach().mean(0)
             asked, near = asked - middle, means[columns] - middle
             near = _quadratic_coefficients(near, precisions[columns], log_peaks[columns] - top)
         sums = sum_exp_product(_quadratic_features(asked), near)
         result[rows] = sums.log() + top
-        missed[rows] = (n - len(columns)) * math.exp(-(radius**2) / 2) / sums
+        missed[rows] = (n - len(columns)) * math.exp(-(radius**2) / 2) / sums.detach()
     return result, missed
 
 

@@ -3,7 +3,8 @@
 The output of a noisy layer is a Gaussian mixture, whose entropy has no closed form: it is integrated on a
 grid in one or two dimensions, averaged over draws beyond, and exact to quadrature for chains of scalar
 neurons. Components too far away to matter are left out, and what that may change is in `bias_bound`.
-Results are not differentiable.
+The values of `mixture_entropy` and `linearised` are differentiable, with the draws held fixed; errors and bounds,
+`mutual_information` and the scalar chains are not.
 
 Sources: Goldfeld et al., Estimating information flow in deep neural networks, ICML 2019 (sample propagation).
 """
@@ -73,13 +74,14 @@ def mixture_entropy(
             "monte_carlo".
 
     Returns:
-        Estimate in nats; it lies between h(Z) = d/2 ln(2 pi e std^2) and its ceiling h(Z) + ln n.
+        Estimate in nats; it lies between h(Z) = d/2 ln(2 pi e std^2) and its ceiling h(Z) + ln n. The value is
+        differentiable with respect to the centres: the draws (or the quadrature's grid) are held fixed.
 
     Raises:
         ValueError: On bad centres, std, samples or method; quadrature with d > 2; Monte Carlo without
             generator.
     """
-    centres = as_samples(centres, "centres", minimum=1).detach()
+    centres = as_samples(centres, "centres", minimum=1)
     std = positive(std, "std")
     if _by_quadrature(centres, std, choice(method, "method", METHODS)):
         excess, error, bound = _excess_by_quadrature(centres / std)
@@ -157,14 +159,15 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
         generator: Source of the draws; always needed.
 
     Returns:
-        Estimate in nats, ceiling ln n. The inputs are enumerated, so std_error is that of the draws alone:
+        Estimate in nats, ceiling ln n. The value is differentiable with respect to means and covariances, the
+        draws being held fixed in units of each covariance. The inputs are enumerated, so std_error is that of the draws alone:
         from the spread within inputs if draws > 1; with one draw from the spread of all terms, which is
         conservative.
 
     Raises:
         ValueError: On shapes that do not match, a covariance that is not positive definite, or no generator.
     """
-    means = as_samples(means, "means").detach()
+    means = as_samples(means, "means")
     covariances = _as_covariances(covariances, means)
     draws = counting(draws, "draws")
     generator = need_generator(generator, "linearised")
@@ -175,7 +178,8 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
     own = -0.5 * d * math.log(2 * math.pi) - factors.diagonal(dim1=1, dim2=2).log().sum(1) - 0.5 * z.square().sum(2)
     log_sums, missed = _mixtures.gaussian_log_sums(t.reshape(-1, d), means, covariances, factors)
     terms = (own.reshape(-1) - log_sums + math.log(n)).clamp(max=math.log(n)).view(draws, n)
-    variance = terms.var(0).mean() if draws > 1 else terms.var()
+    spread = terms.detach()
+    variance = spread.var(0).mean() if draws > 1 else spread.var()
     return Estimate(terms.mean(), (variance / (n * draws)).sqrt(), missed.mean())
 
 
@@ -188,7 +192,7 @@ def _as_conditional(centres, d: int, device) -> Tensor:
 
 def _as_covariances(covariances, means: Tensor) -> Tensor:
     n, d = means.shape
-    covariances = as_tensor(covariances, means.device).detach().to(torch.float64)
+    covariances = as_tensor(covariances, means.device).to(torch.float64)
     if covariances.shape != (n, d, d):
         raise ValueError(f"covariances: expected shape ({n}, {d}, {d}), got {tuple(covariances.shape)}")
     return finite(covariances, "covariances")
@@ -232,8 +236,8 @@ def _quadrature_1d(centres: Tensor) -> tuple[Tensor, Tensor]:
     log_sums, missed = _mixtures.isotropic_log_sums(grid[:, None], centres)
     log_p = log_sums - math.log(len(centres)) - 0.5 * math.log(2 * math.pi)
     p = log_p.exp()  # 0 where no centre is within reach
-    lost = torch.where(p > 0, p * missed * (1 + log_p.abs()), 0.0)
-    return -torch.xlogy(p, p).sum() * STEP, lost.sum() * STEP
+    lost = torch.where(p > 0, p * missed * (1 + log_p.abs()), 0.0).detach()
+    return _minus_p_log_p(p).sum() * STEP, lost.sum() * STEP
 
 
 def _quadrature_2d(centres: Tensor) -> tuple[Tensor, Tensor]:
@@ -243,11 +247,19 @@ def _quadrature_2d(centres: Tensor) -> tuple[Tensor, Tensor]:
     entropy = centres.new_zeros(())
     for rows in x.split(max(1, 2**22 // max(len(y), len(centres)))):
         p = _kernel(centres[:, 0], rows).T @ by_y / len(centres)
-        entropy -= torch.xlogy(p, p).sum() * STEP**2
+        entropy = entropy + _minus_p_log_p(p).sum() * STEP**2
     return entropy, torch.zeros_like(entropy)
 
 
+def _minus_p_log_p(p: Tensor) -> Tensor:
+    """Return -p ln p with a finite derivative at 0."""
+    return -(p * p.clamp(min=1e-300).log())
+
+
 def _kernel(centres: Tensor, grid: Tensor) -> Tensor:
+    if centres.requires_grad:  # autograd needs what working in place overwrites
+        exponents = -0.5 * (centres[:, None] - grid).square()
+        return exponents.clamp(min=_mixtures.LOWEST).exp() / math.sqrt(2 * math.pi)
     exponents = (centres[:, None] - grid).square_().mul_(-0.5).clamp_(min=_mixtures.LOWEST)
     return exponents.exp_().div_(math.sqrt(2 * math.pi))
 
@@ -277,7 +289,7 @@ def _controlled(terms: Tensor, z: Tensor) -> Tensor:
 
 
 def _mean_and_error(terms: Tensor) -> tuple[Tensor, Tensor]:
-    return terms.mean(), terms.std() / math.sqrt(len(terms))
+    return terms.mean(), terms.detach().std() / math.sqrt(len(terms))
 
 
 def _conditional_terms(conditional: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

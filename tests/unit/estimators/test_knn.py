@@ -1,6 +1,7 @@
 """Nearest neighbours against sorting all distances, and estimates against known values."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -59,6 +60,54 @@ def test_ties_give_minus_infinity_and_are_counted():
     assert knn.entropy(x, 3, offset=1e-16).item() == pytest.approx(
         reference_entropy(x, 3, "euclidean", 1e-16), abs=1e-9
     )
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "chebyshev"])
+@pytest.mark.parametrize("index", ["brute", "kdtree"])
+def test_entropy_has_the_gradient_of_finite_differences(metric, index):
+    x = normal(30, 3).requires_grad_()
+    for offset in (0.0, 0.1):
+        assert torch.autograd.gradcheck(lambda t, o=offset: knn.entropy(t, 2, metric, offset=o, index=index), x)
+    assert knn.entropy(x, 2, metric).item() == pytest.approx(knn.entropy(x.detach(), 2, metric).item(), abs=1e-12)
+
+
+def test_gradients_at_ties_are_finite():
+    x = torch.cat([torch.zeros(5, 2, dtype=torch.float64), normal(20, 2)]).requires_grad_()
+    knn.entropy(x, 3, offset=1e-3).backward()
+    assert torch.isfinite(x.grad).all()
+    assert (x.grad[5:] != 0).any()
+
+
+def test_informations_are_counts_without_gradient():
+    x, y = normal(50, 2).requires_grad_(), normal(50, 2, 1)
+    assert not knn.mutual_information(x, y, 3).requires_grad
+    assert not knn.label_information(x, torch.arange(50) % 2, 3).requires_grad
+
+
+@pytest.mark.parametrize(("d", "excess"), [(3, 0.001), (10, 0.01), (64, 1.0)])
+def test_approximate_index_is_near_the_exact_value_and_never_below(d, excess):
+    pytest.importorskip("faiss", reason="needs the extra `index`")
+    x = normal(5000, d)
+    found = knn.entropy(x, 3, index="approximate").item() - knn.entropy(x, 3, index="brute").item()
+    assert -1e-9 <= found <= excess
+
+
+def test_approximate_index_with_ties_and_few_samples():
+    pytest.importorskip("faiss", reason="needs the extra `index`")
+    x = normal(30, 2)  # one cell: exact
+    assert knn.entropy(x, 29, index="approximate").item() == pytest.approx(knn.entropy(x, 29).item(), abs=1e-12)
+    tied = torch.relu(normal(2000, 2) - 1)
+    assert knn.entropy(tied, 3, index="approximate") == -math.inf
+
+
+def test_approximate_index_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match=r"infoflow\[index\]"):
+        knn.entropy(normal(100, 2), 3, index="approximate")
+    with pytest.raises(ValueError, match="Euclidean"):
+        knn.entropy(normal(100, 2), 3, "chebyshev", index="approximate")
+    with pytest.raises(ValueError, match="index"):
+        knn.mutual_information(normal(100, 2), normal(100, 2), 3, index="approximate")
 
 
 def test_high_dimensions_do_not_overflow():

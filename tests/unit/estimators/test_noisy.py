@@ -371,3 +371,48 @@ def test_nodes_of_the_default_data_sets_are_dense_enough(dataset, activations, w
 
     change = information(settings["resolution"]) - information(settings["resolution"] / 8)
     assert change.abs().max() < 1e-6
+
+
+# --- gradients -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("d", "method"), [(1, "quadrature"), (2, "quadrature"), (1, "monte_carlo"), (3, "monte_carlo")]
+)
+def test_mixture_entropy_has_the_gradient_of_finite_differences(d, method):
+    centres = torch.randn(6, d, generator=generator(), dtype=torch.float64)
+    centres[0] += 40  # out of reach of the others
+
+    def value(c):
+        return noisy.mixture_entropy(c, 0.5, samples=60, generator=generator(1), method=method).value
+
+    assert torch.autograd.gradcheck(value, centres.clone().requires_grad_())
+    assert value(centres.clone().requires_grad_()).item() == pytest.approx(value(centres).item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e5])  # the second takes boxes about their own middle
+def test_linearised_has_the_gradient_of_finite_differences(shift):
+    means = torch.randn(5, 2, generator=generator(), dtype=torch.float64)
+    means[0] += shift
+    roots = 0.3 * torch.randn(5, 2, 2, generator=generator(1), dtype=torch.float64)
+
+    def value(m, a):
+        covariances = a @ a.mT + 0.2 * torch.eye(2, dtype=torch.float64)
+        return noisy.linearised(m, covariances, draws=3, generator=generator(2)).value
+
+    inputs = (means.requires_grad_(), roots.requires_grad_())
+    assert torch.autograd.gradcheck(value, inputs, atol=1e-4 if shift else 1e-6)
+
+
+def test_gradients_cross_tiles_of_the_sums(monkeypatch):
+    centres = torch.randn(300, 3, generator=generator(), dtype=torch.float64, requires_grad=True)
+
+    def gradient():
+        result = noisy.mixture_entropy(centres, 0.5, samples=400, generator=generator(1), method="monte_carlo")
+        assert not result.std_error.requires_grad
+        assert not result.bias_bound.requires_grad
+        return torch.autograd.grad(result.value, centres)[0]
+
+    whole = gradient()
+    monkeypatch.setattr("infoflow.estimators._mixtures.TILE", 1000)
+    torch.testing.assert_close(gradient(), whole, rtol=0, atol=1e-12)
