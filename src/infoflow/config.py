@@ -713,6 +713,11 @@ def _section_class(annotation: Any, node: Any) -> Any:
 # --- points --------------------------------------------------------------------------------------------------
 
 
+def axis_label(value: Any) -> Any:
+    """An axis value as it stands in folder names and table columns: a list as `6-16`, anything else as it is."""
+    return "-".join(map(str, value)) if isinstance(value, list) else value
+
+
 class Point(BaseModel):
     """One combination of an experiment's variant and axis values."""
 
@@ -725,9 +730,9 @@ class Point(BaseModel):
 
     @property
     def id(self) -> str:
-        """Folder name, for example `corrected` or `orthonormal~0.0001`."""
+        """Folder name, for example `corrected`, `orthonormal~0.0001` or `filters~6-16`."""
         parts = [self.variant] if self.variant else []
-        parts += [f"{axis.rsplit('.', 1)[-1]}~{str(value).lower()}" for axis, value in self.axes.items()]
+        parts += [f"{axis.rsplit('.', 1)[-1]}~{str(axis_label(value)).lower()}" for axis, value in self.axes.items()]
         return ".".join(parts) or "base"
 
     @property

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infoflow.config import Config, Experiment, InputError, Point, points, read
+from infoflow.config import Config, Experiment, InputError, Point, axis_label, points, read
 from infoflow.data import local_files
 from infoflow.io import canonical_json
 
@@ -269,7 +269,7 @@ class Plan:
             "experiment": experiment,
             "point": point,
             "variant": self.points[experiment][point].variant,
-            "axes": self.points[experiment][point].axes,
+            "axes": {axis: axis_label(value) for axis, value in self.points[experiment][point].axes.items()},
             "estimator": estimator,
             "seed": self.config.seed,
             **section,
