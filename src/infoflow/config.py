@@ -175,15 +175,35 @@ class RecurrentModel(Section):
 
 
 class CnnModel(Section):
-    """A small convolutional network: two blocks of convolution, tanh and 2 × 2 max-pooling, two dense layers."""
+    """A small convolutional network: blocks of 5 × 5 convolution, activation and 2 × 2 pooling, then dense layers."""
 
     kind: Literal["cnn"]
-    filters: list[Count] = [6, 16]
+    filters: Annotated[list[Count], Field(min_length=1)] = [6, 16]
     dense: list[Count] = [64]
-    classes: Count = 10
-    noise_std: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="standard deviation of the noise after each hidden activation"
+    classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
+    activation: Literal["tanh", "sigmoid", "relu"] = "tanh"
+    padding: list[Annotated[int, Field(ge=0)]] = Field(
+        [], description="zeros around the image before each convolution; empty: 2, which keeps its size"
     )
+    pooling: Literal["max", "average"] = "max"
+    observe: Literal["blocks", "layers"] = Field(
+        "blocks",
+        description="layers that carry noise and are recorded; blocks: T1, … after pooling and dense layers; layers: C1, P1, … F1, …",
+    )
+    initialisation: Literal["uniform", "default", "xavier"] = Field(
+        "uniform",
+        description="uniform: weights in ±1/sqrt(fan-in); default: biases too, as PyTorch does; xavier: Glorot's, times `gain`",
+    )
+    gain: Positive = Field(1.0, description="factor on the weights under `initialisation: xavier`")
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of the noise after each observed layer"
+    )
+
+    @model_validator(mode="after")
+    def _one_padding_a_convolution(self) -> CnnModel:
+        if self.padding and len(self.padding) != len(self.filters):
+            raise ValueError(f"padding: {len(self.filters)} convolutions need as many, not {len(self.padding)}")
+        return self
 
 
 Model = Annotated[MlpModel | RecurrentModel | CnnModel, Field(discriminator="kind")]
@@ -207,6 +227,10 @@ class Training(Section):
     learning_rate: Positive
     batch_size: Count
     epochs: Count
+    steps_per_epoch: Count | None = Field(
+        None,
+        description="an epoch is this many updates whatever the size of the set, and snapshots are counted in updates; each pass over the set drops the last batch if it is not full",
+    )
     shuffle: bool = True
     accumulate_gradients: bool = Field(
         False,
@@ -223,15 +247,22 @@ class Training(Section):
         "task", description="shuffled: training labels permuted within each seed, the null of the verdicts"
     )
 
+    @model_validator(mode="after")
+    def _decay_watches_epochs(self) -> Training:
+        if self.decay and self.steps_per_epoch:
+            raise ValueError("decay: watches the start of passes over the set; leave steps_per_epoch out")
+        return self
+
 
 class Snapshots(Section):
-    """Epochs at which weights are kept: 0, each one up to `every_until`, then log-spaced ones, and the last."""
+    """Epochs (updates under `training.steps_per_epoch`) at which weights are kept: the first, each one up to `every_until`, log-spaced ones, and the last."""
 
     every_until: Annotated[int, Field(ge=0)] = 0
     log_spaced: Annotated[int, Field(ge=0)] = Field(
         0,
         description="points of a geometric grid from max(1, every_until) to epochs − 1, rounded, duplicates dropped",
     )
+    at: list[Annotated[int, Field(ge=0)]] = Field([], description="further epochs, whole ones in either case")
 
 
 class Thinning(Section):
@@ -384,6 +415,34 @@ class Histograms(Section):
     high: float = 1.0
 
 
+class KernelWidth(Section):
+    """How the width σ of a Gaussian kernel is chosen for a variable of dimension d in a batch of n samples."""
+
+    rule: Literal["power", "median"] = Field(
+        "power", description="power: σ = factor · n^(−1/(offset + d)); median: the median distance of each variable"
+    )
+    factor: Positive = Field(5.0, description="power: of inputs and activations")
+    error_factor: Positive = Field(0.1, description="power: of error signals")
+    offset: Literal[1, 4] = Field(1, description="power: 1 as in arXiv 1804.06537, 4 as in its journal version")
+    rescaled: bool = Field(False, description="layers rescaled to the overall standard deviation they had at the start")
+
+
+class MatrixRenyi(Section):
+    """Multivariate matrix-based Rényi information of the layers of a convolutional network, on held-out mini-batches."""
+
+    kind: Literal["renyi"]
+    alphas: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)] = [1.01]
+    widths: Annotated[list[KernelWidth], Field(min_length=1)] = [KernelWidth()]
+    label_width: Positive = Field(0.1, description="kernel width of one-hot labels")
+    batches: Count = 10
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    maps: bool = Field(True, description="also I(X;T) of every feature map, and the net redundancy of each layer")
+    errors: bool = Field(True, description="also the information I(δ_L; δ_k) of the error signals")
+    epochs: list[Annotated[float, Field(ge=0)]] | None = Field(
+        None, description="only the snapshots nearest to these epochs; null: every snapshot"
+    )
+
+
 Estimator = Annotated[
     ScalarChain
     | ScalarDensity
@@ -393,7 +452,8 @@ Estimator = Annotated[
     | Binning
     | Clustering
     | Values
-    | Histograms,
+    | Histograms
+    | MatrixRenyi,
     Field(discriminator="kind"),
 ]
 
@@ -666,6 +726,11 @@ def _section_class(annotation: Any, node: Any) -> Any:
 # --- points --------------------------------------------------------------------------------------------------
 
 
+def axis_label(value: Any) -> Any:
+    """An axis value as it stands in folder names and table columns: a list as `6-16`, anything else as it is."""
+    return "-".join(map(str, value)) if isinstance(value, list) else value
+
+
 class Point(BaseModel):
     """One combination of an experiment's variant and axis values."""
 
@@ -678,9 +743,9 @@ class Point(BaseModel):
 
     @property
     def id(self) -> str:
-        """Folder name, for example `corrected` or `orthonormal~0.0001`."""
+        """Folder name, for example `corrected`, `orthonormal~0.0001` or `filters~6-16`."""
         parts = [self.variant] if self.variant else []
-        parts += [f"{axis.rsplit('.', 1)[-1]}~{str(value).lower()}" for axis, value in self.axes.items()]
+        parts += [f"{axis.rsplit('.', 1)[-1]}~{str(axis_label(value)).lower()}" for axis, value in self.axes.items()]
         return ".".join(parts) or "base"
 
     @property

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from infoflow.estimate_renyi import matrix_renyi
 from infoflow.estimators import binning, clustering, noisy
 from infoflow.estimators._common import count_ties, ratio, row_groups
 from infoflow.io import canonical_json, read_h5, write_table
@@ -373,6 +374,7 @@ FROM_WEIGHTS = {
     "scalar_chain": scalar_chain,
     "scalar_clusters": scalar_clusters,
     "scalar_density": scalar_density,
+    "renyi": matrix_renyi,
 }
 FROM_ACTIVATIONS = {"linearised": linearised, "replicas": replicas, "binning": binned, "clustering": clusters}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infoflow.config import Config, Experiment, InputError, Point, Thinning, points, read
+from infoflow.config import Config, Experiment, InputError, Point, Thinning, axis_label, points, read
 from infoflow.data import local_files
 from infoflow.io import canonical_json
 
@@ -23,11 +23,12 @@ PACKAGE = Path(__file__).parent
 TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
+    "yu2018": [],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 
 # What an estimator reads, by its kind, and the family file that it uses.
-READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters"}
+READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters", "renyi"}
 FAMILY = {
     "scalar_chain": "noisy",
     "scalar_density": "noisy",
@@ -36,6 +37,7 @@ FAMILY = {
     "replicas": "noisy",
     "binning": "binning",
     "clustering": "clustering",
+    "renyi": "renyi",
     "values": "clustering",
     "histograms": "clustering",
 }
@@ -100,8 +102,12 @@ class TrainJob:
     @property
     def priority(self) -> int:
         """Longest first: units × networks × epochs, so that no long training is left for the end."""
-        units = sum(self.settings["model"].get("layers", [16]))
-        return 100 + units * len(self.points) * self.settings["seeds"] * self.settings["training"]["epochs"] // 100_000
+        model, training = self.settings["model"], self.settings["training"]
+        units = sum(model.get("layers", [16]))
+        if model["kind"] == "cnn":
+            units = 100 * sum(model["filters"])  # each is applied at hundreds of places
+        rounds = training["epochs"] * (training["steps_per_epoch"] or 1)
+        return 100 + units * len(self.points) * self.settings["seeds"] * rounds // 100_000
 
 
 @dataclass(frozen=True)
@@ -263,7 +269,7 @@ class Plan:
             "experiment": experiment,
             "point": point,
             "variant": self.points[experiment][point].variant,
-            "axes": self.points[experiment][point].axes,
+            "axes": {axis: axis_label(value) for axis, value in self.points[experiment][point].axes.items()},
             "estimator": estimator,
             "seed": self.config.seed,
             **section,
@@ -273,6 +279,8 @@ class Plan:
             if settings["ranges"] is None:
                 raise InputError(f"estimators.{estimator}.ranges: no entry for experiment {experiment!r}")
         settings["noise_std"] = made.model.noise_std
+        if section["kind"] == "renyi":
+            return settings | self._renyi_settings(experiment, made, section)
         if section["kind"] in READS_WEIGHTS:
             settings["model"] = made.model.model_dump(include={"kind", "activations"})
             thinning = made.probe.thinning
@@ -281,6 +289,21 @@ class Plan:
                 "epochs": thinned(snapshot_epochs(made), thinning),
             }
         return settings
+
+    def _renyi_settings(self, name: str, made: Experiment, section: dict[str, Any]) -> dict[str, Any]:
+        """What estimates of a convolutional network's layers need beside the estimator's section."""
+        if made.model.kind != "cnn":
+            raise InputError(f"experiments.{name}.estimators: renyi reads models of kind cnn, not {made.model.kind}")
+        kept, unit = snapshot_epochs(made), made.training.steps_per_epoch or 1
+        if section["epochs"] is not None:
+            kept = sorted({min(kept, key=lambda k: abs(k - unit * epoch)) for epoch in section["epochs"]})
+        return {
+            "model": made.model.model_dump(exclude={"noise_std"}),
+            "loss": made.training.loss,
+            "steps_per_epoch": made.training.steps_per_epoch,
+            "seeds": made.seeds,
+            "snapshots": kept,
+        }
 
     def estimate_inputs(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, str]:
         """Files that one table of estimates is made from."""
@@ -479,9 +502,11 @@ class Plan:
 
 
 def snapshot_epochs(experiment: Experiment) -> list[int]:
-    """Epochs whose weights are kept: counts of completed epochs, 0 = initial weights."""
-    total, rule = experiment.training.epochs, experiment.snapshots
+    """Completed epochs, or updates under `training.steps_per_epoch`, whose weights are kept; 0 = initial weights."""
+    unit, rule = experiment.training.steps_per_epoch or 1, experiment.snapshots
+    total = experiment.training.epochs * unit
     epochs = set(range(min(rule.every_until, total) + 1)) | {0, total}
+    epochs |= {epoch * unit for epoch in rule.at if epoch * unit <= total}
     if rule.log_spaced and total > 1:
         start = max(1, min(rule.every_until, total - 1))
         epochs |= set(geometric(start, total - 1, rule.log_spaced))

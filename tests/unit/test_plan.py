@@ -13,6 +13,8 @@ from infoflow.plan import Plan, snapshot_epochs, sources, spread, thinned
 ROOT = Path(__file__).resolve().parents[2]
 
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+for _document in DEFAULT["documents"].values():
+    _document["enabled"] = True  # also those that the default run leaves out
 
 
 def settings(plan):
@@ -113,7 +115,7 @@ def allowed(path, job):
         return kind in ("activations", "estimate")
     if path[2] == "estimators":
         return kind in ("estimate", "activations")
-    if path[2] == "training" and path[-1] != "epochs":
+    if path[2] == "training" and path[-1] not in ("epochs", "steps_per_epoch", "loss"):
         return kind == "train"
     return True
 

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 from infoflow.data import stage
 from infoflow.io import InputError
 from infoflow.models.mlp import Mlp
+from infoflow.seeds import torch_generator
 from infoflow.training import ensemble
 from infoflow.training.ensemble import Ensemble
 from infoflow.training.optimisers import Adam, orthonormal_step
@@ -39,7 +41,15 @@ def data(tmp_path_factory):
     }  # fmt: skip
     stage.run(four, str(folder / "four.h5"))
     stage.run({"dataset": "szt12", "kind": "szt12", "train_fraction": 0.8, "seed": 1}, str(folder / "szt12.h5"))
+    digits = {"dataset": "digits", "kind": "mnist", "source": "packaged", "train_fraction": 0.8, "limit": 250}
+    stage.run({**digits, "seed": 1, "data_root": "data"}, str(folder / "digits.h5"))
     return folder
+
+
+LENET = {
+    "kind": "cnn", "filters": [2, 3], "dense": [8, 6], "classes": None, "activation": "sigmoid", "padding": [2, 0],
+    "pooling": "max", "observe": "layers", "initialisation": "default", "gain": 1.0,
+}  # fmt: skip
 
 
 def settings(model=CHAIN, epochs=6, seeds=2, points=1, **training):
@@ -56,6 +66,21 @@ def settings(model=CHAIN, epochs=6, seeds=2, points=1, **training):
 
 def adam(**changes):
     return settings(NET, loss="cross_entropy", optimiser="adam", batch_size=256, shuffle=True, **changes)
+
+
+def lenet(**changes):
+    """Eight updates, four of which make an epoch; the 200 images hold three full batches."""
+    given = settings(LENET, loss="cross_entropy", batch_size=64, shuffle=True, steps_per_epoch=4, **changes)
+    given["training"]["epochs"], given["snapshots"] = 2, [0, 1, 5, 8]
+    given["points"][0]["noise_std"] = 0.0
+    return given
+
+
+FILES = {"mlp12": "szt12.h5", "chain": "four.h5", "cnn": "digits.h5"}
+
+
+def file_of(given):
+    return FILES["chain" if given["model"] is CHAIN else "mlp12" if given["model"] is NET else "cnn"]
 
 
 def trained(given, dataset, tmp_path):
@@ -100,12 +125,13 @@ def test_accumulated_gradients_add_up_from_step_to_step(data, tmp_path):
     [
         settings(accumulate_gradients=True, shuffle=True, decay={"accuracy": 0.6, "divisor": 20.0}, epochs=8),
         adam(epochs=8),
+        lenet(),
     ],
-    ids=["sgd", "adam"],
+    ids=["sgd", "adam", "by update"],
 )
 def test_an_interrupted_run_equals_an_unbroken_one(given, data, tmp_path, monkeypatch):
     monkeypatch.setattr(ensemble, "NOISE_BUFFER", 1)  # one epoch a draw
-    dataset = str(data / ("four.h5" if given["model"] is CHAIN else "szt12.h5"))
+    dataset = str(data / file_of(given))
     ensemble.run(given, dataset, [str(tmp_path / "whole")], str(tmp_path / "resume"))
 
     class Killed(Exception):
@@ -115,7 +141,7 @@ def test_an_interrupted_run_equals_an_unbroken_one(given, data, tmp_path, monkey
 
     def save_then_die(self, file):
         keep(self, file)
-        if self.epoch >= 3:
+        if self.round >= 3:
             raise Killed
 
     monkeypatch.setattr(Ensemble, "_save_state", save_then_die)
@@ -192,3 +218,57 @@ def test_propagated_moments_agree_with_noisy_passes(activations):
         torch.testing.assert_close(layer.covariance[0], covariance, rtol=0.02, atol=0.02 * std**2)
         shift = samples[0].mean(0) - layer.mean[0]
         assert (shift - layer.shift[0]).abs().max() < 5 * math.sqrt(covariance.max() / count)
+
+
+def test_training_by_updates_drops_the_last_batch_and_counts_epochs_in_updates(data, tmp_path):
+    given = lenet(seeds=1)
+    ensemble.run(given, str(data / "digits.h5"), [str(tmp_path / "p")], str(tmp_path / "resume"))
+    history = pd.read_parquet(tmp_path / "p" / "history.parquet")
+    assert sorted(set(history["step"])) == [0, 1, 5, 8]
+    assert sorted(set(history["epoch"])) == [0, 0.25, 1.25, 2]
+    weights = load_file(tmp_path / "p" / "weights.safetensors")
+    one = Ensemble(given, str(data / "digits.h5"))
+    stream = torch_generator(1, 0, "training")
+    network = reference({k: v[0].detach() for k, v in one.parameters.items()})
+    optimiser, made = torch.optim.SGD(network.parameters(), lr=0.01), 0
+    for _ in range(3):  # passes over the set
+        order = torch.randperm(200, generator=stream)
+        for batch in order[:192].view(3, 64):
+            if made == 8:
+                break
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(network(one.x[0, batch]), one.y[0, batch]).backward()
+            optimiser.step()
+            made += 1
+    for value, name in zip(
+        network.parameters(), ("C1", "bC1", "C2", "bC2", "D1", "bD1", "D2", "bD2", "D3", "bD3"), strict=True
+    ):
+        torch.testing.assert_close(weights[f"8/{name}"][0], value.detach(), rtol=1e-4, atol=1e-6)
+
+
+def reference(parameters):
+    """LENET out of torch.nn's modules."""
+    nn = torch.nn
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 5, padding=2), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(2, 3, 5), nn.Sigmoid(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(75, 8), nn.Sigmoid(), nn.Linear(8, 6), nn.Sigmoid(), nn.Linear(6, 10),
+    )  # fmt: skip
+    names = {"0": "C1", "3": "C2", "7": "D1", "9": "D2", "11": "D3"}
+    network.load_state_dict(
+        {f"{k}.{w}": parameters[p + n] for k, n in names.items() for w, p in (("weight", ""), ("bias", "b"))}
+    )
+    return network
+
+
+def test_a_batch_larger_than_the_set_is_refused(data, tmp_path):
+    given = lenet(seeds=1)
+    given["training"]["batch_size"] = 500
+    with pytest.raises(InputError, match="more than the 200 training samples"):
+        trained(given, data / "digits.h5", tmp_path)
+
+
+def test_evaluation_in_blocks_changes_nothing(data, tmp_path, monkeypatch):
+    whole = trained(lenet(seeds=1), data / "digits.h5", tmp_path).history["value"]
+    monkeypatch.setattr(ensemble, "EVALUATION_BUFFER", 20_000)
+    blocks = trained(lenet(seeds=1), data / "digits.h5", tmp_path).history["value"]
+    np.testing.assert_allclose(blocks, whole, rtol=1e-5)

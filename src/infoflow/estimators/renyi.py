@@ -12,6 +12,7 @@ IEEE Trans. Inf. Theory 61, 2015 (arXiv 1211.2459); Yu, Jenssen & Principe, arXi
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -57,28 +58,29 @@ def gram(x, sigma: float) -> Tensor:
 
 @reported_in("bits")
 def gram_entropy(K, alpha: float) -> Tensor:
-    """Renyi entropy S_alpha of a Gram matrix, scaled to trace 1, in bits.
+    """Renyi entropy S_alpha of a Gram matrix or of a stack of them, scaled to trace 1, in bits.
 
     alpha = 0: log2 of the rank; 1: -sum lambda log2 lambda; 2: -log2 |A|_F^2, without eigenvalues; infinity:
     -log2 of the largest eigenvalue. Eigenvalues below n eps lambda_max count as zero.
 
     Args:
-        K: (n, n), symmetric and positive semidefinite, trace > 0.
+        K: (..., n, n), symmetric and positive semidefinite, trace > 0.
         alpha: Order, >= 0, may be infinite.
 
     Returns:
-        0-d, bits, in [0, log2 n]; differentiable (only eigenvalues are used, so repeated ones do no harm).
+        (...), bits, in [0, log2 n]; differentiable (only eigenvalues are used, so repeated ones do no harm).
 
     Raises:
         ValueError: On a K that is not square, finite and of positive trace, or alpha < 0.
     """
     K = finite(as_tensor(K).to(torch.float64), "K")
-    if K.ndim != 2 or K.shape[0] != K.shape[1] or K.shape[0] < 1 or not K.trace() > 0:
+    square = K.ndim >= 2 and K.shape[-1] == K.shape[-2] and K.shape[-1] >= 1
+    if not square or not (trace := K.diagonal(dim1=-2, dim2=-1).sum(-1)).gt(0).all():
         raise ValueError(f"K: expected a square matrix of positive trace, got shape {tuple(K.shape)}")
     alpha = _order(alpha)
     if alpha == 2:
-        return 2 * K.trace().log2() - K.square().sum().log2()
-    return _spectrum_entropy(_eigenvalues(K) / K.trace(), alpha)
+        return 2 * trace.log2() - K.square().sum((-2, -1)).log2()
+    return _spectrum_entropy(_eigenvalues(K) / trace[..., None], alpha)
 
 
 @reported_in("bits")
@@ -218,12 +220,92 @@ def _product_entropy(K: Tensor | None, labels: Tensor | None, alpha: float) -> T
     return _spectrum_entropy(torch.cat([_eigenvalues(block) for block in blocks]) / len(K), alpha)
 
 
-def power_width(n: int, d: int, factor: float, *, dimensions: bool = False) -> float:
-    """Width sigma = factor n^(-1 / (4 + d)), with `dimensions` times sqrt(d).
+class Side(NamedTuple):
+    """A variable that layers are held against, in B batches: Gram matrices of diagonal 1 and their entropies."""
 
-    Yu et al. take the first with factor 5 (inputs) and 0.1 (labels); Tapia & Estevez (2020) the second.
+    gram: Tensor  # (B, n, n)
+    entropy: Tensor  # (B,), bits
+
+
+class LayerTerms(NamedTuple):
+    """Entropies and informations of one layer of C maps in B batches, in bits."""
+
+    entropy: Tensor  # S(T^1, ..., T^C), (B,)
+    information: dict[str, Tensor]  # I(side; {T^c}) by side, (B,)
+    part_entropy: Tensor | None  # S(T^c), (B, C); None where not asked for, like the two below
+    part_information: Tensor | None  # I(side; T^c), (B, C)
+    redundancy: Tensor | None  # sum_c I(side; T^c) - I(side; {T^c}), (B,)
+
+
+def side(exponents, alpha: float) -> Side:
+    """The Gram matrices exp(-exponents), (B, n, n), and their entropies."""
+    gram = (-as_tensor(exponents)).clamp(min=_pairs.LOWEST).exp()
+    return Side(gram, gram_entropy(gram, alpha))
+
+
+def squared_distances(x) -> Tensor:
+    """Squared Euclidean distances between the samples of a stack of variables, float64.
+
+    Args:
+        x: (..., n, d).
+
+    Returns:
+        (..., n, n) with a diagonal of exactly 0.
+
+    Raises:
+        ValueError: On values that are not finite.
     """
-    width = positive(factor, "factor") * counting(n, "n") ** (-1 / (4 + counting(d, "d")))
+    x = finite(as_tensor(x).to(torch.float64), "x")
+    x = x - x.mean(-2, keepdim=True)
+    products = x @ x.transpose(-1, -2)
+    norms = products.diagonal(dim1=-2, dim2=-1)
+    rounding = 8 * torch.finfo(torch.float64).eps * norms.amax(-1)[..., None, None]
+    squares = norms[..., :, None] + norms[..., None, :] - 2 * products
+    return torch.where(squares > rounding, squares, 0.0)
+
+
+def layer_terms(exponents, sides: dict[str, Side], alpha: float, *, parts: str | None = None) -> LayerTerms:
+    """Entropy of a layer of C maps, its information about other variables, and the maps' own, in a stack of batches.
+
+    I(X; {T^c}) = S(X) + S(T^1, ..., T^C) - S(X, T^1, ..., T^C) (Yu, Jenssen & Principe, arXiv 1804.06537). The joint Gram
+    over the maps is one exponential of the sum of their exponents, and a joint with X a product with X's Gram; only
+    `parts` takes an exponential a map.
+
+    Args:
+        exponents: |t_i - t_j|^2 / (2 sigma_c^2) of every map, (B, C, n, n).
+        sides: The other variables by name.
+        alpha: Order.
+        parts: Name of the side about which each map's information and the net redundancy (redundancy minus synergy) are
+            wanted; None: neither.
+
+    Returns:
+        LayerTerms, in bits. No value is clipped.
+
+    Raises:
+        ValueError: As `gram_entropy`.
+    """
+    T = (-exponents.sum(1)).clamp_(min=_pairs.LOWEST).exp_()
+    entropy = gram_entropy(T, alpha)
+    information = {name: other.entropy + entropy - gram_entropy(T * other.gram, alpha) for name, other in sides.items()}
+    if parts is None:
+        return LayerTerms(entropy, information, None, None, None)
+    if exponents.shape[1] == 1:  # the layer is its only map
+        only = information[parts]
+        return LayerTerms(entropy, information, entropy[:, None], only[:, None], torch.zeros_like(only))
+    gram, alone = sides[parts]
+    maps = (-exponents).clamp_(min=_pairs.LOWEST).exp_()
+    own = gram_entropy(maps, alpha)
+    each = alone[:, None] + own - gram_entropy(maps.mul_(gram[:, None]), alpha)
+    return LayerTerms(entropy, information, own, each, each.sum(1) - information[parts])
+
+
+def power_width(n: int, d: int, factor: float, *, dimensions: bool = False, offset: int = 4) -> float:
+    """Width sigma = factor n^(-1 / (offset + d)), with `dimensions` times sqrt(d).
+
+    Yu et al. take the first with factor 5 (activations) and 0.1 (errors), offset 1 in arXiv 1804.06537 and 4 in the
+    journal; Tapia & Estevez (2020) the second.
+    """
+    width = positive(factor, "factor") * counting(n, "n") ** (-1 / (offset + counting(d, "d")))
     return width * math.sqrt(d) if dimensions else width
 
 
@@ -374,26 +456,28 @@ def _gram(z: Tensor) -> Tensor:
 
 
 def _eigenvalues(K: Tensor) -> Tensor:
-    """Return eigenvalues, with those of rounding set to zero."""
+    """Return eigenvalues (..., n) of (..., n, n), with those of rounding set to zero."""
     values = torch.linalg.eigvalsh(K)
-    floor = len(K) * torch.finfo(K.dtype).eps * values.detach().max()
+    floor = K.shape[-1] * torch.finfo(K.dtype).eps * values.detach().amax(-1, keepdim=True)
     return torch.where(values > floor, values, 0.0)
 
 
 def _spectrum_entropy(values: Tensor, alpha: float) -> Tensor:
-    """Return S_alpha in bits of eigenvalues that sum to 1."""
-    values = values[values > 0]
+    """Return S_alpha in bits of eigenvalues (..., n) that sum to 1."""
+    positive = values > 0
     if alpha == 0:
-        return torch.tensor(math.log2(len(values)), dtype=values.dtype, device=values.device)
+        return positive.sum(-1).to(values.dtype).log2()
     if alpha == math.inf:
-        return -values.max().log2()
+        return -values.amax(-1).log2()
+    logs = torch.where(positive, values, 1.0).log()
     if alpha == 1:
-        return -(values * values.log2()).sum()
+        return -(values * logs).sum(-1) / math.log(2)
     if abs(alpha - 1) < NEAR_ONE:  # the sum of powers is 1 + small
-        small = (values * torch.expm1((alpha - 1) * values.log())).sum() + (values.sum() - 1)
+        small = (values * torch.expm1((alpha - 1) * logs)).sum(-1) + (values.sum(-1) - 1)
         return small.log1p() / (math.log(2) * (1 - alpha))
-    top = values.detach().max()
-    return ((values / top).pow(alpha).sum().log2() + alpha * top.log2()) / (1 - alpha)
+    top = values.detach().amax(-1, keepdim=True)
+    powers = torch.where(positive, (torch.where(positive, values, 1.0) / top).pow(alpha), 0.0)
+    return (powers.sum(-1).log2() + alpha * top[..., 0].log2()) / (1 - alpha)
 
 
 def _frequency_entropy(labels: Tensor, alpha: float) -> Tensor:

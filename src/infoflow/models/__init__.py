@@ -20,7 +20,9 @@ from infoflow.models.recurrent import Recurrent
 FAMILIES = {"mlp": Mlp, "recurrent": Recurrent, "cnn": Cnn}
 
 
-def build(settings: dict[str, Any], input_shape: tuple[int, ...]) -> Mlp | Recurrent | Cnn:
-    """The stacked network of a model section, for inputs of one shape."""
+def build(settings: dict[str, Any], input_shape: tuple[int, ...], classes: int | None = None) -> Mlp | Recurrent | Cnn:
+    """The stacked network of a model section, for inputs of one shape; `classes` of the data fill a section's null."""
     options = {k: v for k, v in settings.items() if k not in {"kind", "noise_std"}}
+    if "classes" in options and options["classes"] is None:
+        options["classes"] = classes
     return FAMILIES[settings["kind"]](input_shape=input_shape, **options)

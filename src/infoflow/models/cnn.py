@@ -1,4 +1,4 @@
-"""A small tanh convolutional network for images, with Gaussian noise after its hidden activations."""
+"""Convolutional networks of LeNet's kind for images, with optional Gaussian noise after their observed layers."""
 
 from __future__ import annotations
 
@@ -8,62 +8,118 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infoflow.models.activations import tanh
+from infoflow.io import InputError
+from infoflow.models.activations import ACTIVATIONS
 from infoflow.models.mlp import Moments
+
+KERNEL = 5
+POOLINGS = {"max": F.max_pool2d, "average": F.avg_pool2d}
 
 
 class Cnn:
-    """Blocks of 5 × 5 convolution, tanh and 2 × 2 max-pooling, then dense tanh layers and a linear read-out."""
+    """Blocks of 5 × 5 convolution C, activation and 2 × 2 pooling P, then dense layers F and a linear read-out.
 
-    def __init__(self, input_shape: tuple[int, ...], filters: list[int], dense: list[int], classes: int) -> None:
+    `observe: blocks` records P1, …, F1, … as T1, T2, …; `observe: layers` records C1, P1, …, F1, … under these names.
+    `maps` holds the number of feature maps of each observed layer, 1 for a dense one.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        filters: list[int],
+        dense: list[int],
+        classes: int,
+        activation: str = "tanh",
+        padding: list[int] | None = None,
+        pooling: str = "max",
+        observe: str = "blocks",
+        initialisation: str = "uniform",
+        gain: float = 1.0,
+    ) -> None:
         channels, side, _ = input_shape
+        self.activation, self.pool = ACTIVATIONS[activation], POOLINGS[pooling]
+        self.padding = padding or [KERNEL // 2] * len(filters)
+        self.initialisation, self.gain = initialisation, gain
         self.convolutions = list(zip([channels, *filters], filters, strict=False))
-        sides = [side // 2**k for k in range(1, len(filters) + 1)]
-        flat = filters[-1] * sides[-1] ** 2
-        self.dense = list(zip([flat, *dense], [*dense, classes], strict=True))
-        self.shapes = [(f, s, s) for f, s in zip(filters, sides, strict=True)] + [(d,) for d in dense]
-        self.observed = [f"T{k}" for k in range(1, len(self.shapes) + 1)]
-        self.noise_units = sum(math.prod(shape) for shape in self.shapes)
+        layers: list[tuple[str, tuple[int, ...]]] = []
+        for k, (count, pad) in enumerate(zip(filters, self.padding, strict=True), start=1):
+            convolved = side + 2 * pad - KERNEL + 1
+            side = convolved // 2
+            if side < 1:
+                raise InputError(
+                    f"model.filters: images of {input_shape[1:]} leave nothing of layer P{k}; take fewer filters or more padding"
+                )
+            layers += [(f"C{k}", (count, convolved, convolved)), (f"P{k}", (count, side, side))]
+        self.dense = list(zip([filters[-1] * side**2, *dense], [*dense, classes], strict=True))
+        layers += [(f"F{k}", (width,)) for k, width in enumerate(dense, start=1)]
+        shown = [(n, s) for n, s in layers if observe == "layers" or not n.startswith("C")]
+        self.shapes = dict(shown)
+        self.observed = [n if observe == "layers" else f"T{k}" for k, (n, _) in enumerate(shown, start=1)]
+        self.maps = [shape[0] if len(shape) == 3 else 1 for shape in self.shapes.values()]
+        self.noise_units = sum(math.prod(shape) for shape in self.shapes.values())
 
     def initialise(self, generators: list[torch.Generator]) -> dict[str, Tensor]:
-        """Uniform in ±1/sqrt(fan-in)."""
-        shapes = {f"C{k + 1}": (out, inp, 5, 5) for k, (inp, out) in enumerate(self.convolutions)}
+        """Initial values.
+
+        uniform: weights in ±1/sqrt(fan-in), biases 0. default: biases so too, PyTorch's default. xavier: weights in
+        ±gain sqrt(6 / (fan-in + fan-out)), biases 0 (Glorot & Bengio 2010).
+        """
+        shapes = {f"C{k + 1}": (out, inp, KERNEL, KERNEL) for k, (inp, out) in enumerate(self.convolutions)}
         shapes |= {f"D{k + 1}": (out, inp) for k, (inp, out) in enumerate(self.dense)}
         parameters = {}
         for name, shape in shapes.items():
-            bound = 1 / math.sqrt(math.prod(shape[1:]))
+            fan_in = math.prod(shape[1:])
+            bound = 1 / math.sqrt(fan_in)
+            if self.initialisation == "xavier":
+                bound = self.gain * math.sqrt(6 / (fan_in + shape[0] * math.prod(shape[2:])))
             parameters[name] = torch.stack([bound * (2 * torch.rand(shape, generator=g) - 1) for g in generators])
-            parameters[f"b{name}"] = torch.zeros(len(generators), shape[0])
+            biases = torch.zeros(len(generators), shape[0])
+            if self.initialisation == "default":
+                biases = torch.stack([bound * (2 * torch.rand(shape[0], generator=g) - 1) for g in generators])
+            parameters[f"b{name}"] = biases
         return parameters
 
     def forward(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         """Outputs and flattened observed layers; `x` is (nets, batch, channels, side, side)."""
+        # A loop, not grouped convolutions: on a CPU the stack is no faster.
         made = [
-            self._one({n: p[i] for n, p in parameters.items()}, x[i], None if noise is None else noise[i])
+            self.one({n: p[i] for n, p in parameters.items()}, x[i], None if noise is None else noise[i])
             for i in range(len(x))
         ]
         return torch.stack([output for output, _ in made]), [
-            torch.stack(layer) for layer in zip(*(o for _, o in made), strict=True)
+            torch.stack([value.flatten(1) for value in layer]) for layer in zip(*(o for _, o in made), strict=True)
         ]
 
-    def _one(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+    def one(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        """Output (batch, classes) and observed layers (batch, maps, side, side) or (batch, width) of one network.
+
+        The output is computed from the very tensors that are returned, so that gradients with respect to them exist.
+        """
         t, observed, start = x, [], 0
-        for k, shape in enumerate(self.shapes):
-            if k < len(self.convolutions):
-                t = F.conv2d(t, parameters[f"C{k + 1}"], parameters[f"bC{k + 1}"], padding=2)
-                t = F.max_pool2d(tanh(t), 2)  # (batch, filters, side / 2, side / 2)
-            else:
-                j = k - len(self.convolutions) + 1
-                t = tanh(F.linear(t.flatten(1), parameters[f"D{j}"], parameters[f"bD{j}"]))
+
+        def seen(name: str, t: Tensor) -> Tensor:
+            nonlocal start
+            if name not in self.shapes:
+                return t
             if noise is not None:
-                size = math.prod(shape)
-                t = t + noise[start : start + size].T.reshape(-1, *shape)
+                size = math.prod(self.shapes[name])
+                t = t + noise[start : start + size].T.reshape(-1, *self.shapes[name])
                 start += size
-            observed.append(t.flatten(1))
+            observed.append(t)
+            return t
+
+        for k, pad in enumerate(self.padding, start=1):
+            t = F.conv2d(t, parameters[f"C{k}"], parameters[f"bC{k}"], padding=pad)
+            t = seen(f"C{k}", self.activation(t))
+            t = seen(f"P{k}", self.pool(t, 2))
+        t = t.flatten(1)
+        for k in range(1, len(self.dense)):
+            t = seen(f"F{k}", self.activation(F.linear(t, parameters[f"D{k}"], parameters[f"bD{k}"])))
         last = len(self.dense)
-        return F.linear(t.flatten(1), parameters[f"D{last}"], parameters[f"bD{last}"]), observed
+        return F.linear(t, parameters[f"D{last}"], parameters[f"bD{last}"]), observed
 
     def moments(self, parameters: dict[str, Tensor], x: Tensor, std: float) -> dict[str, Moments]:
         """Noiseless values of every observed layer; layers this wide get no covariances."""
-        _, observed = self._one(parameters, x, None)
-        return {layer: Moments(value, None, None) for layer, value in zip(self.observed, observed, strict=True)}
+        _, observed = self.one(parameters, x)
+        values = (value.flatten(1) for value in observed)
+        return {layer: Moments(value, None, None) for layer, value in zip(self.observed, values, strict=True)}

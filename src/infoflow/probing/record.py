@@ -21,10 +21,10 @@ from infoflow.seeds import torch_generator
 
 
 def read_weights(path: str, epochs: set[int] | None = None) -> dict[int, dict[str, Tensor]]:
-    """Weights by epoch: {epoch: {parameter: (seeds, …)}}, float64."""
+    """Weights by snapshot (epoch, or update where training counts so): {epoch: {parameter: (seeds, …)}}, float64."""
     weights: dict[int, dict[str, Tensor]] = {}
     with safe_open(path, "pt") as file:
-        stored = json.loads(file.metadata()["run"])["epochs"]
+        stored = json.loads(file.metadata()["run"])["snapshots"]
         if epochs is not None and (missing := epochs - set(stored)):
             raise InputError(f"{path}: has no snapshot at epoch {min(missing)}; it holds {stored}")
         for key in file.keys():
@@ -37,11 +37,11 @@ def read_weights(path: str, epochs: set[int] | None = None) -> dict[int, dict[st
 def run(settings: dict[str, Any], weights: str, dataset: str, output: str) -> None:
     """Record every seed and epoch of a block."""
     torch.set_num_threads(1)
-    data, _ = read_h5(dataset, "x", "y", "split")
+    data, about = read_h5(dataset, "x", "y", "split")
     x = torch.from_numpy(data["x"]).double()
     epochs = {int(seed): kept for seed, kept in settings["epochs"].items()}
     stored = read_weights(weights, set().union(*epochs.values()))
-    model = build(settings["model"], tuple(x.shape[1:]))
+    model = build(settings["model"], tuple(x.shape[1:]), about.get("classes"))
     std, replicas = settings["model"]["noise_std"], settings["replicas"]
     arrays: dict[str, Any] = {"labels": data["y"], "split": data["split"]}
     for seed, kept in epochs.items():

@@ -1,7 +1,8 @@
 """Train one stacked ensemble: every seed of every stacked point side by side, resumable, one thread.
 
-Writes for each point `weights.safetensors` (keys `<epoch>/<parameter>`, shape (seeds, …)) and `history.parquet`
-(seed, epoch, step, split, noisy, metric, value).
+Writes for each point `weights.safetensors` (keys `<snapshot>/<parameter>`, shape (seeds, …)) and `history.parquet`
+(seed, epoch, step, split, noisy, metric, value). Training goes in rounds, which also name the snapshots: a round is a
+pass over the training set, or a single update where `steps_per_epoch` says how many of them make an epoch.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from infoflow.training.losses import accuracy, class_scatter, per_sample_loss
 from infoflow.training.optimisers import Adam, Sgd, orthonormal_step
 
 NOISE_BUFFER = 2**22  # random numbers drawn at once: many epochs for a scalar net, one for a wide one
+EVALUATION_BUFFER = 2**23  # layer values alive while a split is evaluated
 
 
 def run(
@@ -67,10 +69,11 @@ class Ensemble:
 
     def __init__(self, settings: dict[str, Any], dataset: str) -> None:
         self.settings, self.training = settings, settings["training"]
+        self.by_update = self.training.get("steps_per_epoch")  # updates that make an epoch, where rounds are updates
         self.points, self.seeds = settings["points"], settings["seeds"]
         self.nets = len(self.points) * self.seeds
         self._load(dataset)
-        self.model = build(settings["model"], tuple(self.x.shape[2:]))
+        self.model = build(settings["model"], tuple(self.x.shape[2:]), self.data.get("classes"))
         self.std = self._per_net("noise_std")
         self.orthonormal = self._per_net("orthonormal")
         self.penalty = self._per_net("clustering_penalty")
@@ -79,9 +82,9 @@ class Ensemble:
         self.parameters = {k: v.repeat(len(self.points), *[1] * (v.dim() - 1)) for k, v in once.items()}
         self.optimiser = self._optimiser()
         self.streams = {seed: torch_generator(root, seed, "training") for seed in range(self.seeds)}
-        self.epoch = 0
+        self.round = 0
         self.kept: dict[str, Tensor] = {}
-        self.history: dict[str, list[np.ndarray]] = {"epoch": [], "value": []}
+        self.history: dict[str, list[np.ndarray]] = {"round": [], "value": []}
 
     def _load(self, dataset: str) -> None:
         arrays, self.data = read_h5(dataset)
@@ -119,56 +122,75 @@ class Ensemble:
     # --- the loop
 
     def train(self, state_file: Path, save_every: float) -> None:
-        """Train to the last epoch, keeping the snapshots; save the resume state every `save_every` seconds."""
+        """Train to the last round, keeping the snapshots; save the resume state every `save_every` seconds."""
         torch.set_num_threads(1)
-        snapshots, epochs = set(self.settings["snapshots"]), self.training["epochs"]
+        snapshots, unit = set(self.settings["snapshots"]), "update" if self.by_update else "epoch"
+        rounds = self.training["epochs"] * (self.by_update or 1)
         chunk = self._chunk()
         if state_file.exists():
             self._load_state(state_file)
-            print(f"resuming at epoch {self.epoch}", flush=True)
+            print(f"resuming at {unit} {self.round}", flush=True)
         started = saved = reported = time.monotonic()
-        first = self.epoch
-        while self.epoch < epochs:
-            order, noise = self._draw(min(chunk, epochs - self.epoch))
+        first = self.round
+        while self.round < rounds:
+            order, noise = self._draw(min(chunk, rounds - self.round))
             for i in range(len(order[0])):
-                if self.epoch in snapshots:
+                if self.round in snapshots:
                     self._keep()
                 self._decay(noise[:, i] if noise is not None else None)
-                self._one_epoch(order[:, i], noise[:, i] if noise is not None else None)
-                self.epoch += 1
+                self._one_round(order[:, i], noise[:, i] if noise is not None else None)
+                self.round += 1
             now = time.monotonic()
-            if now - saved > save_every and self.epoch < epochs:
+            if now - saved > save_every and self.round < rounds:
                 self._save_state(state_file)
                 saved = now
             if now - reported > 10:
                 self._check_finite()
-                left = (now - started) / (self.epoch - first) * (epochs - self.epoch)
-                print(f"epoch {self.epoch}/{epochs}, {now - started:.0f} s, about {left:.0f} s left", flush=True)
+                left = (now - started) / (self.round - first) * (rounds - self.round)
+                print(f"{unit} {self.round}/{rounds}, {now - started:.0f} s, about {left:.0f} s left", flush=True)
                 reported = now
         self._keep()
 
     def _chunk(self) -> int:
+        """Rounds drawn at once: by updates one pass over the set, so that a resumed run starts on a whole one."""
+        if self.by_update:
+            return self._batches()
         return max(1, NOISE_BUFFER // (self.seeds * self._noise_rows() * max(1, self.model.noise_units)))
 
+    def _batches(self) -> int:
+        """Full batches in a pass over the training set."""
+        batches = self.x.shape[1] // self.training["batch_size"]
+        if not batches:
+            raise InputError(
+                f"experiments.{self.settings['experiment']}.training.batch_size: {self.training['batch_size']} is more "
+                f"than the {self.x.shape[1]} training samples"
+            )
+        return batches
+
     def _noise_rows(self) -> int:
-        """Noisy passes an epoch: the training samples, and the test samples where the learning rate watches them."""
+        """Noisy samples a round: the training samples, and the test samples where the learning rate watches them."""
+        if self.by_update:
+            return self.training["batch_size"]
         return self.x.shape[1] + (self.splits["test"][0].shape[1] if self.training["decay"] else 0)
 
-    def _draw(self, epochs: int) -> tuple[Tensor, Tensor | None]:
-        """Order (seeds, epochs, samples) and unit noise (seeds, epochs, units, rows) of some epochs."""
-        samples = self.x.shape[1]
+    def _draw(self, rounds: int) -> tuple[Tensor, Tensor | None]:
+        """Order (seeds, rounds, samples of a round) and unit noise (seeds, rounds, units, rows) of some rounds."""
+        samples, passes = self.x.shape[1], 1 if self.by_update else rounds
         noisy = bool((self.std > 0).any())
-        order = torch.arange(samples).expand(self.seeds, epochs, samples).contiguous()
-        noise = torch.empty(self.seeds, epochs, self.model.noise_units, self._noise_rows()) if noisy else None
+        order = torch.arange(samples).expand(self.seeds, passes, samples).contiguous()
+        noise = torch.empty(self.seeds, rounds, self.model.noise_units, self._noise_rows()) if noisy else None
         for seed, stream in self.streams.items():
             if self.training["shuffle"]:
-                order[seed] = torch.stack([torch.randperm(samples, generator=stream) for _ in range(epochs)])
+                order[seed] = torch.stack([torch.randperm(samples, generator=stream) for _ in range(passes)])
             if noise is not None:
                 noise[seed].normal_(generator=stream)
+        if self.by_update:
+            size = self.training["batch_size"]
+            order = order[:, 0, : rounds * size].view(self.seeds, rounds, size)
         return order, noise
 
-    def _one_epoch(self, order: Tensor, noise: Tensor | None) -> None:
-        """One pass in batches; `order` (seeds, samples), `noise` (seeds, units, rows)."""
+    def _one_round(self, order: Tensor, noise: Tensor | None) -> None:
+        """One pass in batches, or one batch; `order` (seeds, samples), `noise` (seeds, units, rows)."""
         size, repeats = self.training["batch_size"], len(self.points)
         for start in range(0, order.shape[1], size):
             index = order[:, start : start + size].repeat(repeats, 1)  # (nets, batch)
@@ -216,20 +238,37 @@ class Ensemble:
         """Keep the weights, and loss and accuracy on each split with and without noise."""
         self._check_finite()
         for name, value in self.parameters.items():
-            self.kept[f"{self.epoch}/{name}"] = value.detach().clone()
-        generator = torch_generator(self.settings["seed"], "evaluation", self.epoch)
+            self.kept[f"{self.round}/{name}"] = value.detach().clone()
+        generator = torch_generator(self.settings["seed"], "evaluation", self.round)
         values = []
         for x, y in self.splits.values():
             for noisy in (False, True):
                 z = None
                 if noisy and bool((self.std > 0).any()):
                     z = self._scaled(torch.randn(self.seeds, self.model.noise_units, x.shape[1], generator=generator))
-                output, _ = self.model.forward(self.parameters, self._expand(x), z)
-                truth = self._expand(y)
+                elif noisy:  # no noise: the values just taken
+                    values += values[-2:]
+                    continue
+                output, truth = self._output(self._expand(x), z), self._expand(y)
                 values.append(per_sample_loss(self.training["loss"], output, truth).mean(1))
                 values.append(accuracy(self.training["loss"], output, truth, self._targets()))
-        self.history["epoch"].append(np.array(self.epoch))
+        self.history["round"].append(np.array(self.round))
         self.history["value"].append(torch.stack(values).numpy())  # (splits × noisy × metrics, nets)
+
+    def _output(self, x: Tensor, noise: Tensor | None) -> Tensor:
+        """Outputs (nets, samples, classes), in blocks of samples whose layers fit the memory."""
+        size = max(1, EVALUATION_BUFFER // max(1, self.model.noise_units))
+        return torch.cat(
+            [
+                self.model.forward(
+                    self.parameters,
+                    x[:, start : start + size],
+                    None if noise is None else noise[:, :, start : start + size],
+                )[0]
+                for start in range(0, x.shape[1], size)
+            ],
+            dim=1,
+        )
 
     def _check_finite(self) -> None:
         for name, value in self.parameters.items():
@@ -238,22 +277,24 @@ class Ensemble:
                 net = int(torch.nonzero(bad)[0])
                 raise InputError(
                     f"experiments.{self.settings['experiment']}, point {self.points[net // self.seeds]['id']}, seed "
-                    f"{net % self.seeds}: {name} is not finite by epoch {self.epoch}; lower training.learning_rate"
+                    f"{net % self.seeds}: {name} is not finite by {'update' if self.by_update else 'epoch'} {self.round}; lower training.learning_rate"
                 )
 
     def write(self, folders: list[str], key: str) -> None:
         """Write every point's weights and history."""
-        epochs = [int(e) for e in self.history["epoch"]]
-        steps = -(-self.x.shape[1] // self.training["batch_size"])
+        rounds = [int(r) for r in self.history["round"]]
+        updates = 1 if self.by_update else -(-self.x.shape[1] // self.training["batch_size"])  # in a round
+        epochs = [r / self.by_update for r in rounds] if self.by_update else rounds
         about = {
             "experiment": self.settings["experiment"],
             "key": key,
+            "snapshots": rounds,
             "epochs": epochs,
-            "steps": [e * steps for e in epochs],
+            "steps": [r * updates for r in rounds],
             "seeds": list(range(self.seeds)),
         }
         metadata = {"run": canonical_json(about)}  # one entry: safetensors writes several in any order
-        values = np.stack(self.history["value"])  # (epochs, splits × noisy × metrics, nets)
+        values = np.stack(self.history["value"])  # (rounds, splits × noisy × metrics, nets)
         columns = [
             (split, noisy, metric)
             for split in self.splits
@@ -265,12 +306,13 @@ class Ensemble:
             with atomic(f"{folder}/weights.safetensors") as temporary:
                 save_file({n: v[own].contiguous() for n, v in self.kept.items()}, temporary, metadata)
             grid = pd.MultiIndex.from_product(
-                [epochs, range(len(columns)), range(self.seeds)], names=["epoch", "column", "seed"]
+                [rounds, range(len(columns)), range(self.seeds)], names=["round", "column", "seed"]
             )
             table = pd.DataFrame({"value": values[:, :, own].astype(np.float64).ravel()}, index=grid).reset_index()
             for i, name in enumerate(("split", "noisy", "metric")):
                 table[name] = np.array([column[i] for column in columns])[table["column"]]
-            table["step"] = table["epoch"] * steps
+            table["epoch"] = table["round"] / self.by_update if self.by_update else table["round"]
+            table["step"] = table["round"] * updates
             write_table(
                 f"{folder}/history.parquet",
                 table[["seed", "epoch", "step", "split", "noisy", "metric", "value"]],
@@ -283,18 +325,18 @@ class Ensemble:
         state |= {f"optimiser/{k}": v for k, v in self.optimiser.state().items()}
         state |= {f"streams/{k}": g.get_state() for k, g in self.streams.items()}
         state |= {f"kept/{k}": v for k, v in self.kept.items()}
-        state["history/epoch"] = torch.from_numpy(np.array(self.history["epoch"], dtype=np.int64))
+        state["history/round"] = torch.from_numpy(np.array(self.history["round"], dtype=np.int64))
         state["history/value"] = torch.from_numpy(np.array(self.history["value"], dtype=np.float32))
         return state
 
     def _save_state(self, file: Path) -> None:
         with atomic(file) as temporary:
-            save_file({k: v.contiguous() for k, v in self._state().items()}, temporary, {"epoch": str(self.epoch)})
+            save_file({k: v.contiguous() for k, v in self._state().items()}, temporary, {"round": str(self.round)})
 
     @torch.no_grad()
     def _load_state(self, file: Path) -> None:
         with safe_open(file, "pt") as handle:
-            self.epoch = int(handle.metadata()["epoch"])
+            self.round = int(handle.metadata()["round"])
         state = load_file(file)
         for name, value in self.parameters.items():
             value.copy_(state[f"parameters/{name}"])
@@ -303,6 +345,6 @@ class Ensemble:
             stream.set_state(state[f"streams/{seed}"])
         self.kept = {k.removeprefix("kept/"): v for k, v in state.items() if k.startswith("kept/")}
         self.history = {
-            "epoch": list(state["history/epoch"].numpy()),
+            "round": list(state["history/round"].numpy()),
             "value": list(state["history/value"].numpy()),
         }

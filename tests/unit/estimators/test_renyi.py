@@ -241,3 +241,71 @@ def test_diagnostics():
 def test_bad_input_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call(normal(10, 2))
+
+
+# --- layers of several maps ---
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.01, 2.0, 0.5])
+def test_layer_terms_equal_the_variables_one_by_one(alpha):
+    draw = torch.Generator().manual_seed(3)
+    batches, maps, n, d = 2, 4, 24, 5
+    t = torch.randn(batches, maps, n, d, generator=draw, dtype=torch.float64)
+    t[:, 2] = 0.0  # a dead map
+    x = torch.randn(batches, n, 7, generator=draw, dtype=torch.float64)
+    y = torch.randint(3, (batches, n), generator=draw)
+    sigmas, sigma_x = [1.0, 2.0, 3.0, 0.5], 1.5
+    scale = 2 * torch.tensor(sigmas, dtype=torch.float64).square()
+    exponents = renyi.squared_distances(t) / scale[:, None, None]
+    one_hot = torch.nn.functional.one_hot(y).double()
+    sides = {
+        "X": renyi.side(renyi.squared_distances(x) / (2 * sigma_x**2), alpha),
+        "Y": renyi.side(renyi.squared_distances(one_hot) / (2 * 0.1**2), alpha),
+    }
+    made = renyi.layer_terms(exponents, sides, alpha, parts="X")
+    for b in range(batches):
+        layer = list(t[b])
+        near = {"rel": 1e-9, "abs": 1e-9}
+        assert float(made.entropy[b]) == pytest.approx(float(renyi.joint_entropy(layer, alpha, sigmas)), **near)
+        whole = float(renyi.mutual_information(x[b], layer, alpha, [sigma_x, *sigmas]))
+        assert float(made.information["X"][b]) == pytest.approx(whole, **near)
+        labels = float(renyi.mutual_information(y[b], layer, alpha, [None, *sigmas]))
+        assert float(made.information["Y"][b]) == pytest.approx(labels, **near)
+        each = [
+            float(renyi.mutual_information(x[b], m, alpha, [sigma_x, s])) for m, s in zip(layer, sigmas, strict=True)
+        ]
+        assert made.part_information[b].tolist() == pytest.approx(each, **near)
+        assert float(made.redundancy[b]) == pytest.approx(sum(each) - whole, **near)
+        own = [float(renyi.entropy(m, alpha, s)) for m, s in zip(layer, sigmas, strict=True)]
+        assert made.part_entropy[b].tolist() == pytest.approx(own, **near)
+
+
+def test_a_layer_of_one_map_has_no_redundancy():
+    draw = torch.Generator().manual_seed(4)
+    exponents = renyi.squared_distances(torch.randn(3, 1, 16, 4, generator=draw))
+    sides = {"X": renyi.side(renyi.squared_distances(torch.randn(3, 16, 4, generator=draw)), 1.01)}
+    made = renyi.layer_terms(exponents, sides, 1.01, parts="X")
+    assert torch.equal(made.part_information[:, 0], made.information["X"])
+    assert made.redundancy.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_copies_of_a_map_are_redundant():
+    draw = torch.Generator().manual_seed(5)
+    t = torch.randn(1, 1, 32, 3, generator=draw, dtype=torch.float64).expand(1, 2, 32, 3)
+    x = renyi.side(renyi.squared_distances(t[:, 0]) * 100, 1.01)  # every sample alone: I(X;T) = S(T)
+    narrow = renyi.squared_distances(t) * 100
+    made = renyi.layer_terms(narrow, {"X": x}, 1.01, parts="X")
+    assert float(made.redundancy[0]) == pytest.approx(float(made.information["X"][0]), abs=1e-3)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.5, 1, 1.01, 2, 3.0, math.inf])
+def test_a_stack_of_gram_matrices_gives_each_ones_entropy(alpha):
+    draw = torch.Generator().manual_seed(6)
+    x = torch.randn(2, 3, 10, 4, generator=draw, dtype=torch.float64)
+    K = torch.exp(-renyi.squared_distances(x) / 2)
+    stacked = renyi.gram_entropy(K, alpha)
+    assert stacked.shape == (2, 3)
+    for i in range(2):
+        for j in range(3):
+            alone = renyi.gram_entropy(renyi.gram(x[i, j], 1.0), alpha)
+            assert float(stacked[i, j]) == pytest.approx(float(alone), abs=1e-9)
