@@ -44,7 +44,7 @@ def made(tmp_path_factory):
     end = {name: 2 * value for name, value in start.items()}
     end["C1"][1, 0], end["bC1"][1, 0] = 0.0, -1.0
     kept = {f"{k}/{name}": value for k, values in ((0, start), (6, end)) for name, value in values.items()}
-    save_file(kept, folder / "weights.safetensors", {"snapshots": json.dumps([0, 6])})
+    save_file(kept, folder / "weights.safetensors", {"run": json.dumps({"snapshots": [0, 6]})})
     run(
         SETTINGS,
         {"weights": str(folder / "weights.safetensors"), "dataset": str(folder / "data.h5")},

@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from infoflow.config import Thinning, parse, read
-from infoflow.io import canonical_json
+from infoflow.io import InputError, canonical_json
 from infoflow.plan import Plan, snapshot_epochs, sources, spread, thinned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,3 +235,44 @@ def test_thinning_by_every_keeps_the_shape_of_the_grid():
 def test_thinning_takes_one_rule(given):
     with pytest.raises(ValidationError, match="one of every, log_spaced"):
         Thinning(**given)
+
+
+def test_a_disabled_document_costs_nothing():
+    plan = Plan(read("config.yaml"))
+    assert "yu2018" in plan.config.documents
+    assert "yu2018" not in plan.documents
+    assert not [job for job in plan.train_jobs() if job.id.startswith("yu_")]
+    assert not {"mnist", "fashion_mnist", "svhn"} & set(plan.datasets())
+
+
+def test_snapshots_within_an_epoch_and_lists_as_axis_values():
+    plan = Plan(parse(DEFAULT))
+    assert "dataset~mnist.initialisation~xavier.filters~6-16" in plan.points["yu_filters"]
+    (point,) = [p for p in plan.points["yu_baseline"] if p == "dataset~mnist.initialisation~xavier"]
+    steps = snapshot_epochs(plan.points["yu_baseline"][point].experiment)
+    assert {0, 1, 469, 1407, 4690} <= set(steps)
+    assert steps[-1] == 4690
+    assert sum(0 < step < 469 for step in steps) >= 10
+    controls = plan.estimate_settings("yu_baseline", point, "all", "renyi_controls")
+    assert controls["snapshots"] == [0, 1407, 4690]
+    assert (
+        plan.estimate_settings("yu_filters", "dataset~mnist.initialisation~xavier.filters~2-6", "all", "renyi_maps")[
+            "axes"
+        ]["model.filters"]
+        == "2-6"
+    )
+
+
+def test_one_line_changes_the_data_set():
+    raw = copy.deepcopy(DEFAULT)
+    raw["experiments"]["yu_depth"]["axes"]["dataset"] = ["fashion_mnist"]
+    plan = Plan(parse(raw))
+    assert {p.experiment.dataset for p in plan.points["yu_depth"].values()} == {"fashion_mnist"}
+
+
+def test_matrix_renyi_reads_convolutional_networks_only():
+    raw = copy.deepcopy(DEFAULT)
+    raw["experiments"]["goldfeld_deterministic"]["estimators"] = ["renyi_planes"]
+    plan = Plan(parse(raw))
+    with pytest.raises(InputError, match="models of kind cnn, not mlp"):
+        plan.estimate_settings("goldfeld_deterministic", "orthonormal~0.0", "all", "renyi_planes")
