@@ -193,10 +193,9 @@ class Ensemble:
         """One pass in batches, or one batch; `order` (seeds, samples), `noise` (seeds, units, rows)."""
         size, repeats = self.training["batch_size"], len(self.points)
         for start in range(0, order.shape[1], size):
-            index = order[:, start : start + size].repeat(repeats, 1)  # (nets, batch)
-            rows = torch.arange(self.nets)[:, None]
-            x = self.x[0][index] if len(self.x) == 1 else self.x[rows % self.seeds, index]
-            y = self.train_y[rows, index]
+            index = order[:, start : start + size]  # (seeds, batch)
+            x = self._expand(self._rows(index))
+            y = self.train_y.gather(1, index.repeat(repeats, 1))  # (nets, batch)
             z = None if noise is None else self._scaled(noise[:, :, start : start + index.shape[1]])
             output, observed = self.model.forward(self.parameters, x, z)
             loss = per_sample_loss(self.training["loss"], output, y).mean(1)  # (nets,)
@@ -206,6 +205,12 @@ class Ensemble:
             self.optimiser.step(reset=not self.training["accumulate_gradients"])
             if self.orthonormal.any():
                 orthonormal_step(self.parameters, self.orthonormal)
+
+    def _rows(self, index: Tensor) -> Tensor:
+        """Training samples (seeds, batch, …) of an index (seeds, batch)."""
+        if len(self.x) == 1:
+            return self.x[0].index_select(0, index.flatten()).view(*index.shape, *self.x.shape[2:])
+        return self.x[torch.arange(len(index))[:, None], index]
 
     def _scaled(self, noise: Tensor) -> Tensor:
         """Unit noise of the seeds (seeds, units, batch) as noise of the networks (nets, units, batch)."""
