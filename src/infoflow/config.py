@@ -614,11 +614,10 @@ def _resolve_extends(raw: Mapping[str, Any], files: Iterable[str | Path]) -> dic
         if not isinstance(entry, Mapping) or "extends" not in entry:
             return entry
         parent = entry["extends"]
-        where = f"{_file_of(('experiments', name, 'extends'), files)}: experiments.{name}.extends"
-        if parent not in experiments:
-            raise InputError(f"{where}: unknown id {parent!r}{_nearest(str(parent), experiments)}")
-        if parent in (*seen, name):
-            raise InputError(f"{where}: {parent!r} extends itself")
+        if parent not in experiments or parent in (*seen, name):
+            where = f"{_file_of(('experiments', name, 'extends'), files)}: experiments.{name}.extends"
+            unknown = f"unknown id {parent!r}{_nearest(str(parent), experiments)}"
+            raise InputError(f"{where}: {unknown if parent not in experiments else f'{parent!r} extends itself'}")
         own = {key: value for key, value in entry.items() if key != "extends"}
         return merge(resolve(parent, (*seen, name)), own)
 
