@@ -43,13 +43,18 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(f"--{file}", required=True)
         return sub
 
-    add("dataset", dataset, "output")
+    dataset_parser = add("dataset", dataset, "output")
+    dataset_parser.add_argument("--inputs", nargs="*", default=[], help="files of an earlier stage")
+    dataset_parser.add_argument("--workers", type=int, default=1, help="processes that read recordings")
+    add("contexts", contexts, "weights", "dataset", "output")
     train_parser = add("train", train, "dataset", "resume")
     train_parser.add_argument("--folders", nargs="+", required=True)
+    train_parser.add_argument("--trainer", choices=["ensemble", "sequences", "folds"], default="ensemble")
     add("record", record, "weights", "dataset", "output")
     estimate_parser = add("estimate", estimate, "output")
-    for name in ("activations", "weights", "dataset"):
+    for name in ("activations", "dataset"):
         estimate_parser.add_argument(f"--{name}")
+    estimate_parser.add_argument("--weights", nargs="+", help="one file, or those of all points of a stack")
     add("convergence", convergence, "output")
     add("truth", truth, "output")
     add("sweeps", sweeps, "widths", "subadditivity")
@@ -86,18 +91,25 @@ def _settings(text: str) -> Any:
 # --- stages ------------------------------------------------------------------------------------------------
 
 
-def dataset(settings: dict[str, Any], output: str) -> None:
+def dataset(settings: dict[str, Any], output: str, inputs: list[str], workers: int) -> None:
     """Make a data set."""
     from infoflow.data import stage
 
-    stage.run(settings, output)
+    stage.run(settings, output, inputs, workers)
 
 
-def train(settings: dict[str, Any], dataset: str, folders: list[str], resume: str) -> None:
+def train(settings: dict[str, Any], dataset: str, folders: list[str], resume: str, trainer: str) -> None:
     """Train one stacked ensemble."""
-    from infoflow.training import ensemble
+    import importlib
 
-    ensemble.run(settings, dataset, folders, resume)
+    importlib.import_module(f"infoflow.training.{trainer}").run(settings, dataset, folders, resume)
+
+
+def contexts(settings: dict[str, Any], weights: str, dataset: str, output: str) -> None:
+    """Export the context vectors that a trained encoder makes of every utterance."""
+    from infoflow.probing import contexts as stage
+
+    stage.run(settings, weights, dataset, output)
 
 
 def record(settings: dict[str, Any], weights: str, dataset: str, output: str) -> None:

@@ -120,8 +120,49 @@ class ImageFolderData(ImageData):
     channels: Literal[1, 3] = Field(1, description="1: grey, 3: colour")
 
 
+class SpeechData(Section):
+    """A corpus of emotional speech as sequences of low-level descriptors, two speakers a session."""
+
+    kind: Literal["speech"]
+    corpus: Literal["iemocap", "emodb", "ravdess", "manifest"] = "iemocap"
+    source: Literal["auto", "standin", "full"] = Field(
+        "auto",
+        description="full: the corpus's folder; standin: synthesised speech in IEMOCAP's layout; auto: full where the folder is, else standin",
+    )
+    path: str | None = Field(
+        None,
+        description="folder of the corpus (manifest: the CSV file), below `data_root` or absolute; null: the corpus's own name below `data_root`",
+    )
+    pitch: Literal["pyin", "yin"] = Field("pyin", description="pyin: unvoiced frames interpolated; yin: no voicing")
+    normalise: Literal["speaker", "none"] = Field("speaker", description="mean 0 and variance 1 for each speaker")
+    bad_files: Literal["stop", "leave_out"] = Field(
+        "stop",
+        description="stop: any file that cannot be used ends the run, named; leave_out: it is left out and named",
+    )
+
+
+class ContextsData(Section):
+    """Context vectors that a trained encoder makes of each utterance, one set for each held-out speaker."""
+
+    kind: Literal["contexts"]
+    experiment: Identifier = Field(description="the experiment that trains the encoder, one point a fold")
+    scale: Literal["auto", "none", "unit_norm", "zscore"] = Field(
+        "auto",
+        description="unit_norm: each vector by its length; zscore: each column by its mean and deviation over the training part, over the root of the dimension; auto: the first of none, unit_norm, zscore whose S(K)/log2 64 lies in [0.3, 0.95]",
+    )
+    variance: Positive = Field(0.2, description="σ² of the kernel with which `scale: auto` looks at the vectors")
+
+
 Dataset = Annotated[
-    ScalarData | Szt12Data | BitSequenceData | MnistData | FashionMnistData | SvhnData | ImageFolderData,
+    ScalarData
+    | Szt12Data
+    | BitSequenceData
+    | MnistData
+    | FashionMnistData
+    | SvhnData
+    | ImageFolderData
+    | SpeechData
+    | ContextsData,
     Field(discriminator="kind"),
 ]
 
@@ -206,7 +247,16 @@ class CnnModel(Section):
         return self
 
 
-Model = Annotated[MlpModel | RecurrentModel | CnnModel, Field(discriminator="kind")]
+class BlstmModel(Section):
+    """A bidirectional LSTM on sequences, whose mean state a small classifier reads."""
+
+    kind: Literal["blstm"]
+    hidden: Count = Field(128, description="cells in each direction")
+    decoder: Count = Field(128, description="units of the classifier's hidden layer")
+    noise_std: Literal[0.0] = 0.0
+
+
+Model = Annotated[MlpModel | RecurrentModel | CnnModel | BlstmModel, Field(discriminator="kind")]
 
 
 # --- training, probing, estimating -------------------------------------------------------------------------
@@ -222,7 +272,7 @@ class Decay(Section):
 class Training(Section):
     """How the networks are trained."""
 
-    loss: Literal["mse", "cross_entropy"]
+    loss: Literal["mse", "cross_entropy", "rate_distortion"]
     optimiser: Literal["sgd", "adam"]
     learning_rate: Positive
     batch_size: Count
@@ -246,6 +296,29 @@ class Training(Section):
     labels: Literal["task", "shuffled"] = Field(
         "task", description="shuffled: training labels permuted within each seed, the null of the verdicts"
     )
+    # speech: networks of one held-out speaker each
+    trade_off: Annotated[float, Field(ge=0)] = Field(
+        float("inf"),
+        description="rate_distortion: β in Σ I(X;X^l) + β CE; .inf (the default) is the cross-entropy alone",
+        json_schema_extra=lambda schema: schema.pop("default"),  # JSON has no infinity
+    )
+    divide_loss: bool = Field(
+        False, description="rate_distortion: divide by 1 + β, so that β does not also scale the step"
+    )
+    kernel_variance: Positive = Field(0.2, description="rate_distortion: σ² of the Gaussian kernels")
+    alpha: Positive = Field(2.0, description="rate_distortion: order of the entropies")
+    positions: Count = Field(8, description="rate_distortion of a recurrent network: places in time")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="of sgd")
+    class_weights: bool = Field(False, description="cross-entropy weighted by inverse class frequency, mean 1")
+    patience: Count | None = Field(
+        None, description="recurrent encoder: stop after so many epochs without a better validating speaker"
+    )
+    fold: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="recurrent encoder: number of the speaker that is tested; null: seed modulo the speakers"
+    )
+    l1: Annotated[float, Field(ge=0)] = Field(0.0, description="weight of Σ|W| in the loss")
+    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="weight of ΣW² in the loss")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of hidden units left out in training")
 
     @model_validator(mode="after")
     def _decay_watches_epochs(self) -> Training:
@@ -443,6 +516,31 @@ class MatrixRenyi(Section):
     )
 
 
+class Ratios(Section):
+    """I(X; X^l)/S(K) of the layers of networks on contexts, by matrix-based Rényi entropy of order 2."""
+
+    kind: Literal["ratios"]
+    sizes: list[Annotated[int, Field(ge=2)]] = Field([64, 256], description="samples of a batch of training contexts")
+    held_out: Annotated[int, Field(ge=2)] | None = Field(
+        48, description="samples of a batch of the two speakers that were not trained on; null: none"
+    )
+    batches: Annotated[int, Field(ge=2)] = 10
+    variance: Positive = Field(0.2, description="σ² of the Gaussian kernel")
+    width: Literal["fixed", "median"] = Field(
+        "fixed", description="fixed: `variance`; median: σ is the median distance of each layer"
+    )
+
+
+class RatiosOverTime(Section):
+    """I(X_t; H_t)/S(X_t) of the states of recurrent encoders at several places in time."""
+
+    kind: Literal["ratios_over_time"]
+    n: Annotated[int, Field(ge=2)] = Field(64, description="training sequences of a batch")
+    batches: Annotated[int, Field(ge=2)] = 10
+    positions: Count = Field(8, description="places in time, the ends of equal parts")
+    variance: Positive = Field(0.2, description="σ² of the Gaussian kernels")
+
+
 Estimator = Annotated[
     ScalarChain
     | ScalarDensity
@@ -453,7 +551,9 @@ Estimator = Annotated[
     | Clustering
     | Values
     | Histograms
-    | MatrixRenyi,
+    | MatrixRenyi
+    | Ratios
+    | RatiosOverTime,
     Field(discriminator="kind"),
 ]
 
@@ -533,8 +633,12 @@ class Config(Section):
         for name, experiment in self.experiments.items():
             _known(experiment.document, self.documents, f"experiments.{name}.document")
             _known(experiment.dataset, self.datasets, f"experiments.{name}.dataset")
+            _fits(experiment, self.datasets, name)
             for estimator in experiment.estimators:
                 _known(estimator, self.estimators, f"experiments.{name}.estimators")
+        for name, dataset in self.datasets.items():
+            if isinstance(dataset, ContextsData):
+                _known(dataset.experiment, self.experiments, f"datasets.{name}.experiment")
         for name, document in self.documents.items():
             for key, figure in document.figures.items():
                 for experiment in figure.experiments:
@@ -545,6 +649,44 @@ class Config(Section):
 def _known(name: str, known: Iterable[str], where: str) -> None:
     if name not in known:
         raise ValueError(f"{where}: unknown id {name!r}{_nearest(name, known)}; known: {', '.join(sorted(known))}")
+
+
+SPEECH_ONLY = {
+    "trade_off", "divide_loss", "kernel_variance", "alpha", "positions", "momentum", "class_weights", "patience",
+    "fold", "l1", "l2", "dropout",
+}  # fmt: skip
+
+
+def trainer(experiment: Experiment, datasets: Mapping[str, Any]) -> str:
+    """The module of `infoflow.training` that trains an experiment."""
+    kind = datasets[experiment.dataset].kind
+    return {"speech": "sequences", "contexts": "folds"}.get(kind, "ensemble")
+
+
+def _fits(experiment: Experiment, datasets: Mapping[str, Any], name: str) -> None:
+    """Raise unless model, loss and data set go together."""
+    where, model, training = f"experiments.{name}", experiment.model.kind, experiment.training
+    wanted = {"sequences": "blstm", "folds": "mlp"}.get(trainer(experiment, datasets))
+    if wanted and model != wanted:
+        raise ValueError(f"{where}.model.kind: {experiment.dataset} takes {wanted}, not {model}")
+    if wanted and (
+        training.steps_per_epoch or training.decay or training.accumulate_gradients or training.loss == "mse"
+    ):
+        raise ValueError(
+            f"{where}.training: with data of speakers there is neither steps_per_epoch, decay, accumulate_gradients nor mse"
+        )
+    if wanted:
+        return
+    if model == "blstm":
+        raise ValueError(
+            f"{where}.model.kind: blstm reads data sets of kind speech, not {datasets[experiment.dataset].kind}"
+        )
+    fields = type(training).model_fields
+    changed = [key for key in sorted(SPEECH_ONLY) if getattr(training, key) != fields[key].default]
+    if changed or training.loss == "rate_distortion":
+        raise ValueError(
+            f"{where}.training: {', '.join(changed) or 'loss: rate_distortion'} needs data sets of kind speech or contexts"
+        )
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from infoflow.estimate_ratios import ratios, ratios_over_time
 from infoflow.estimate_renyi import matrix_renyi
 from infoflow.estimators import binning, clustering, noisy
 from infoflow.estimators._common import count_ties, ratio, row_groups
@@ -25,11 +26,14 @@ from infoflow.tables import tidy
 Row = dict[str, Any]
 
 
-def run(settings: dict[str, Any], inputs: dict[str, str], output: str) -> None:
+def run(settings: dict[str, Any], inputs: dict[str, Any], output: str) -> None:
     """Estimate and write the table."""
     torch.set_num_threads(1)
-    if settings["kind"] in FROM_WEIGHTS:
-        table = FROM_WEIGHTS[settings["kind"]](settings, inputs["weights"], inputs["dataset"])
+    weights = inputs.get("weights") or []
+    if settings["kind"] == "ratios":
+        table = ratios(settings, weights, inputs["dataset"])
+    elif settings["kind"] in FROM_WEIGHTS:
+        table = FROM_WEIGHTS[settings["kind"]](settings, *weights, inputs["dataset"])
     elif settings["kind"] in UNTIDY:
         table = UNTIDY[settings["kind"]](settings, inputs["activations"])
     else:
@@ -375,6 +379,7 @@ FROM_WEIGHTS = {
     "scalar_clusters": scalar_clusters,
     "scalar_density": scalar_density,
     "renyi": matrix_renyi,
+    "ratios_over_time": ratios_over_time,
 }
 FROM_ACTIVATIONS = {"linearised": linearised, "replicas": replicas, "binning": binned, "clustering": clusters}
 

@@ -13,7 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infoflow.config import Config, Experiment, InputError, Point, Thinning, axis_label, points, read
+from infoflow.config import (
+    SPEECH_ONLY,
+    Config,
+    Experiment,
+    InputError,
+    Point,
+    Thinning,
+    axis_label,
+    points,
+    read,
+    trainer,
+)
 from infoflow.data import local_files
 from infoflow.io import canonical_json
 
@@ -24,11 +35,13 @@ TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
     "yu2018": [],
+    "huang2016": ["corpus", "folds", "history", "ratios", "scales", "over_time"],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 
 # What an estimator reads, by its kind, and the family file that it uses.
-READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters", "renyi"}
+READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters", "renyi", "ratios", "ratios_over_time"}
+ALL_POINTS = {"ratios"}  # one table for all points of a training job, which may be hundreds
 FAMILY = {
     "scalar_chain": "noisy",
     "scalar_density": "noisy",
@@ -38,12 +51,15 @@ FAMILY = {
     "binning": "binning",
     "clustering": "clustering",
     "renyi": "renyi",
+    "ratios": "renyi",
+    "ratios_over_time": "renyi",
     "values": "clustering",
     "histograms": "clustering",
 }
 
 # Training settings that may differ between the points of one stacked ensemble.
 STACKABLE = {"learning_rate", "orthonormal", "clustering_penalty", "labels"}
+STACKABLE_FOLDS = STACKABLE | {"trade_off", "l1", "l2", "dropout"}  # of networks on contexts
 
 
 # --- sources ---------------------------------------------------------------------------------------------
@@ -104,6 +120,8 @@ class TrainJob:
         """Longest first: units × networks × epochs, so that no long training is left for the end."""
         model, training = self.settings["model"], self.settings["training"]
         units = sum(model.get("layers", [16]))
+        if model["kind"] == "blstm":
+            units = 1000 * model["hidden"]  # at hundreds of frames
         if model["kind"] == "cnn":
             units = 100 * sum(model["filters"])  # each is applied at hundreds of places
         rounds = training["epochs"] * (training["steps_per_epoch"] or 1)
@@ -139,6 +157,10 @@ class Plan:
         """Data sets in use, those that a variant or an axis brings in included."""
         return sorted({p.experiment.dataset for ps in self.points.values() for p in ps.values()})
 
+    def trainer(self, experiment: str) -> str:
+        """The module of `infoflow.training` that trains an experiment."""
+        return trainer(self.experiments[experiment], self.config.datasets)
+
     def dataset_settings(self, dataset: str) -> dict[str, Any]:
         """Settings of a data set: its section and the seed; `source: auto` as decided, and the state of own files."""
         section, root = self.config.datasets[dataset].model_dump(), self.config.data_root
@@ -149,25 +171,58 @@ class Plan:
                 section["state"] = local_files.state(Path(root) / local_files.COLLECTIONS[kind].folder)
         if kind == "image_folder":
             section["state"] = local_files.state(Path(root) / section["path"])
+        if kind == "speech":
+            section["source"], section["state"] = local_files.resolve_speech(dataset, section, root)
         return {"dataset": dataset, "seed": self.config.seed, "data_root": root, **section}
 
     def dataset_sources(self, dataset: str) -> list[str]:
         """Package files that make a data set; the quadrature of a population is exact in any version of the estimators."""
         kind = self.config.datasets[dataset].kind
-        return sources(f"infoflow.data.{kind}", "infoflow.data.stage", without=("infoflow.estimators",))
+        without = () if kind == "contexts" else ("infoflow.estimators",)
+        return sources(f"infoflow.data.{kind}", "infoflow.data.stage", without=without)
+
+    def dataset_inputs(self, dataset: str) -> list[str]:
+        """Files of an earlier stage that a data set is made from: the contexts of every fold."""
+        section = self.config.datasets[dataset]
+        if section.kind != "contexts":
+            return []
+        return [self.contexts(section.experiment, fold) for fold in self.folds(section.experiment)]
+
+    def dataset_workers(self, dataset: str) -> int:
+        """Processes that may make a data set; the outcome does not depend on them."""
+        return 8 if self.config.datasets[dataset].kind == "speech" else 1
+
+    # contexts
+
+    def folds(self, experiment: str) -> list[int]:
+        """Folds of an encoder, one a point.
+
+        Raises:
+            InputError: the experiment is no encoder, or its only axis is not training.fold.
+        """
+        made = self.experiments.get(experiment)
+        if made is None or made.model.kind != "blstm" or list(made.axes) != ["training.fold"] or made.variants:
+            raise InputError(
+                f"experiments.{experiment}: contexts come from an enabled experiment with a blstm whose only axis is training.fold"
+            )
+        return made.axes["training.fold"]
+
+    def contexts(self, experiment: str, fold: int | str) -> str:
+        """Path of the context vectors of one fold."""
+        return f"{self.root}/contexts/{experiment}/fold{fold}.h5"
+
+    def contexts_settings(self, experiment: str, fold: str) -> dict[str, Any]:
+        """Settings of the context vectors of one fold."""
+        made = self.points[experiment][f"fold~{fold}"].experiment
+        return {"experiment": experiment, "fold": int(fold), "model": made.model.model_dump()}
 
     # training
 
     def train_jobs(self) -> list[TrainJob]:
         """Every training job."""
         jobs = []
-        for name, experiment in self.experiments.items():
-            groups: dict[str, list[Point]] = {}
-            for point in self.points[name].values():
-                own = {axis: value for axis, value in point.axes.items() if axis not in experiment.stack}
-                key = point.model_copy(update={"axes": own}).id
-                groups.setdefault(key, []).append(point)
-            for key, members in groups.items():
+        for name in self.experiments:
+            for key, members in self.stacks(name).items():
                 job_id = name if key == "base" else f"{name}_{key}"
                 jobs.append(
                     TrainJob(
@@ -179,23 +234,33 @@ class Plan:
                 )
         return jobs
 
+    def stacks(self, experiment: str) -> dict[str, list[Point]]:
+        """Points that train together, by what they share."""
+        groups: dict[str, list[Point]] = {}
+        for point in self.points[experiment].values():
+            own = {axis: value for axis, value in point.axes.items() if axis not in self.experiments[experiment].stack}
+            groups.setdefault(point.model_copy(update={"axes": own}).id, []).append(point)
+        return groups
+
     def _train_settings(self, name: str, members: list[Point]) -> dict[str, Any]:
         made = [point.experiment for point in members]
-        first = made[0]
+        first, how = made[0], self.trainer(name)
+        stackable = STACKABLE if how == "ensemble" else STACKABLE_FOLDS
         for other in made[1:]:
-            _check_stackable(name, first, other)
+            _check_stackable(name, first, other, stackable)
+        unused = SPEECH_ONLY if how == "ensemble" else set()
         return {
             "experiment": name,
             "seed": self.config.seed,
             "seeds": first.seeds,
             "model": first.model.model_dump(exclude={"noise_std"}),
-            "training": first.training.model_dump(exclude=STACKABLE),
+            "training": first.training.model_dump(exclude=stackable | unused),
             "snapshots": snapshot_epochs(first),
             "points": [
                 {
                     "id": point.id,
                     "noise_std": one.model.noise_std,
-                    **one.training.model_dump(include=STACKABLE),
+                    **one.training.model_dump(include=stackable),
                 }
                 for point, one in zip(members, made, strict=True)
             ],
@@ -263,8 +328,10 @@ class Plan:
 
     def estimate_settings(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, Any]:
         """Settings of one table of estimates."""
-        made = self.points[experiment][point].experiment
         section = self.config.estimators[estimator].model_dump()
+        if section["kind"] in ALL_POINTS:
+            return self._ratio_settings(experiment, point, estimator, section)
+        made = self.points[experiment][point].experiment
         settings: dict[str, Any] = {
             "experiment": experiment,
             "point": point,
@@ -281,6 +348,11 @@ class Plan:
         settings["noise_std"] = made.model.noise_std
         if section["kind"] == "renyi":
             return settings | self._renyi_settings(experiment, made, section)
+        if section["kind"] == "ratios_over_time":
+            if made.model.kind != "blstm":
+                raise InputError(f"experiments.{experiment}.estimators: {estimator} reads models of kind blstm")
+            own = {"model": made.model.model_dump(), "seeds": made.seeds, "fold": made.training.fold}
+            return settings | own
         if section["kind"] in READS_WEIGHTS:
             settings["model"] = made.model.model_dump(include={"kind", "activations"})
             thinning = made.probe.thinning
@@ -289,6 +361,22 @@ class Plan:
                 "epochs": thinned(snapshot_epochs(made), thinning),
             }
         return settings
+
+    def _ratio_settings(self, name: str, stack: str, estimator: str, section: dict[str, Any]) -> dict[str, Any]:
+        """Settings of the ratios of all points that train together."""
+        if self.trainer(name) != "folds":
+            raise InputError(f"experiments.{name}.estimators: {estimator} reads networks on data sets of kind contexts")
+        members = self.stacks(name)[stack]
+        made = members[0].experiment
+        return {
+            "experiment": name,
+            "estimator": estimator,
+            "seed": self.config.seed,
+            **section,
+            "model": made.model.model_dump(exclude={"noise_std"}),
+            "seeds": made.seeds,
+            "points": [{"point": p.id, "variant": p.variant, "axes": p.axes} for p in members],
+        }
 
     def _renyi_settings(self, name: str, made: Experiment, section: dict[str, Any]) -> dict[str, Any]:
         """What estimates of a convolutional network's layers need beside the estimator's section."""
@@ -305,8 +393,16 @@ class Plan:
             "snapshots": kept,
         }
 
-    def estimate_inputs(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, str]:
+    def estimate_points(self, experiment: str, estimator: str) -> list[str]:
+        """Points, or stacks of points, that each have a table of an estimator."""
+        return list(self.stacks(experiment) if self._whole(estimator) else self.points[experiment])
+
+    def estimate_inputs(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, Any]:
         """Files that one table of estimates is made from."""
+        if self._whole(estimator):
+            members = self.stacks(experiment)[point]
+            weights = [self.weights(experiment, member.id) for member in members]
+            return {"weights": weights, "dataset": self.dataset_of(experiment, members[0].id)}
         if self.reads_weights(estimator):
             return {"weights": self.weights(experiment, point), "dataset": self.dataset_of(experiment, point)}
         return {"activations": self.activations(experiment, point, block)}
@@ -323,12 +419,17 @@ class Plan:
     def estimates_of(self, experiment: str) -> list[str]:
         """Every table of estimates of an experiment."""
         tables = []
-        for point in self.points[experiment]:
-            made = self.points[experiment][point].experiment
-            for estimator in made.estimators:
-                for block in self.estimate_blocks(experiment, point, estimator):
-                    tables.append(self.estimates(experiment, point, block, estimator))
+        names = self.experiments[experiment].estimators
+        pairs = [(point, name) for point in self.points[experiment] for name in names if not self._whole(name)]
+        pairs += [(stack, name) for stack in self.stacks(experiment) for name in names if self._whole(name)]
+        for point, estimator in pairs:
+            for block in self.estimate_blocks(experiment, point, estimator):
+                tables.append(self.estimates(experiment, point, block, estimator))
         return tables
+
+    def _whole(self, estimator: str) -> bool:
+        """Whether an estimator makes one table for all points of a stack."""
+        return self.config.estimators[estimator].kind in ALL_POINTS
 
     def estimate_blocks(self, experiment: str, point: str, estimator: str) -> list[str]:
         """Blocks on which an estimator runs: `all` from weights; for replicas those that hold some."""
@@ -544,12 +645,12 @@ def spread(epochs: list[int], count: int) -> list[int]:
     return sorted({epochs[0], epochs[-1]} | {min(epochs, key=lambda e: abs(e - w)) for w in wanted})
 
 
-def _check_stackable(name: str, first: Experiment, other: Experiment) -> None:
+def _check_stackable(name: str, first: Experiment, other: Experiment, stackable: set[str]) -> None:
     """Raise unless two points differ only in what one stacked ensemble can hold."""
     pairs = {
         "training": (
-            first.training.model_dump(exclude=STACKABLE),
-            other.training.model_dump(exclude=STACKABLE),
+            first.training.model_dump(exclude=stackable),
+            other.training.model_dump(exclude=stackable),
         ),
         "model": (
             first.model.model_dump(exclude={"noise_std"}),
@@ -563,7 +664,7 @@ def _check_stackable(name: str, first: Experiment, other: Experiment) -> None:
         if a != b:
             raise InputError(
                 f"experiments.{name}.stack: points of one stack may differ in model.noise_std and in training."
-                f"{{{', '.join(sorted(STACKABLE))}}} only, but {part} differs; take that axis out of `stack`"
+                f"{{{', '.join(sorted(stackable))}}} only, but {part} differs; take that axis out of `stack`"
             )
 
 

@@ -24,12 +24,17 @@ def settings(plan):
     for name in plan.experiments:
         for point, one in plan.points[name].items():
             for estimator in one.experiment.estimators:
+                if point not in plan.estimate_points(name, estimator):
+                    continue
                 for block in plan.estimate_blocks(name, point, estimator):
                     jobs["estimate", name, estimator, point, block] = plan.estimate_settings(
                         name, point, block, estimator
                     )
                     if not plan.reads_weights(estimator):
                         jobs["activations", name, point, block] = plan.activation_settings(name, point, block)
+        for estimator in plan.experiments[name].estimators:
+            for stack in set(plan.estimate_points(name, estimator)) - set(plan.points[name]):
+                jobs["estimate", name, estimator, stack, "all"] = plan.estimate_settings(name, stack, "all", estimator)
     for document in plan.documents:
         jobs["claims", document] = plan.claims_settings(document)
         jobs["notebook", document] = plan.notebook_settings(document)

@@ -1,7 +1,8 @@
-"""Activations: the observed layers of trained networks, a block of seeds a file.
+"""Activations: the observed layers of trained networks, a block of seeds a file; contexts of encoders, a fold a file.
 
 Inputs:  weights of a point, its data set
-Outputs: results/activations/<experiment>/<point>/<block>.h5, kept or temporary as the experiment's probe says
+Outputs: results/activations/<experiment>/<point>/<block>.h5, kept or temporary as the experiment's probe says;
+         results/contexts/<experiment>/fold<k>.h5
 """
 
 for kept in (True, False):
@@ -43,3 +44,33 @@ for kept in (True, False):
         shell:
             "infoflow record --settings {params.settings:q} --weights {input.weights:q}"
             " --dataset {input.dataset:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule contexts:
+    """Context vectors of every utterance under the encoder of one fold."""
+    input:
+        weights=lambda wildcards: PLAN.weights(
+            wildcards.experiment, f"fold~{wildcards.fold}"
+        ),
+        dataset=lambda wildcards: PLAN.dataset_of(
+            wildcards.experiment, f"fold~{wildcards.fold}"
+        ),
+        src=sources("infoflow.probing.contexts"),
+    output:
+        f"{PLAN.root}/contexts/{{experiment}}/fold{{fold}}.h5",
+    log:
+        f"{PLAN.root}/logs/contexts/{{experiment}}/fold{{fold}}.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/contexts/{{experiment}}/fold{{fold}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        settings=partial(settings, PLAN.contexts_settings),
+    message:
+        "contexts of {wildcards.experiment}, fold {wildcards.fold}"
+    shell:
+        "infoflow contexts --settings {params.settings:q} --weights {input.weights:q}"
+        " --dataset {input.dataset:q} --output {output:q} > {log:q} 2>&1"

@@ -28,6 +28,7 @@ wildcard_constraints:
     block="all|seeds[0-9]+to[0-9]+",
     estimator="[a-z0-9_]+",
     part="[0-9]+",
+    fold="[0-9]+",
     document="[a-z0-9_]+",
 
 
@@ -43,6 +44,9 @@ def estimate_inputs(wildcards):
 
 def estimate_flags(wildcards):
     """The same files as options of the command."""
+    given = PLAN.estimate_inputs(**wildcards)
+    lists = {name: [p] if isinstance(p, str) else p for name, p in given.items()}
     return " ".join(
-        f"--{name} '{path}'" for name, path in PLAN.estimate_inputs(**wildcards).items()
+        f"--{name} " + " ".join(f"'{path}'" for path in paths)
+        for name, paths in lists.items()
     )

@@ -1,6 +1,6 @@
 """Data sets.
 
-Inputs: none, or the user's own files under `data_root`.
+Inputs: none, the user's own files under `data_root`, or results/contexts/<experiment>/fold<k>.h5
 Outputs: results/data/<dataset>.h5
 """
 
@@ -8,6 +8,7 @@ Outputs: results/data/<dataset>.h5
 rule dataset:
     """Make one data set."""
     input:
+        made=lambda wildcards: PLAN.dataset_inputs(wildcards.dataset),
         src=lambda wildcards: PLAN.dataset_sources(wildcards.dataset),
     output:
         f"{PLAN.root}/data/{{dataset}}.h5",
@@ -17,7 +18,7 @@ rule dataset:
         f"{PLAN.root}/benchmarks/dataset/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: lambda wildcards: PLAN.dataset_workers(wildcards.dataset)
     resources:
         mem_mb=2000,
     params:
@@ -25,4 +26,5 @@ rule dataset:
     message:
         "data set {wildcards.dataset}"
     shell:
-        "infoflow dataset --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+        "infoflow dataset --settings {params.settings:q} --inputs {input.made:q} --workers {threads}"
+        " --output {output:q} > {log:q} 2>&1"

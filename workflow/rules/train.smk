@@ -11,7 +11,7 @@ for job in PLAN.train_jobs():
             f"train_{job.id}"
         input:
             dataset=PLAN.dataset_of(job.experiment, job.points[0].id),
-            src=sources("infoflow.training.ensemble"),
+            src=sources(f"infoflow.training.{PLAN.trainer(job.experiment)}"),
         output:
             weights=[PLAN.weights(job.experiment, point.id) for point in job.points],
             history=[PLAN.history(job.experiment, point.id) for point in job.points],
@@ -31,8 +31,9 @@ for job in PLAN.train_jobs():
                 os.path.dirname(path) for path in output.weights
             ],
             resume=f"{PLAN.root}/.resume",
+            trainer=PLAN.trainer(job.experiment),
         message:
             f"training {job.id}: {len(job.points)} x {job.settings['seeds']} networks, {job.settings['training']['epochs']} epochs"
         shell:
             "infoflow train --settings {params.settings:q} --dataset {input.dataset:q}"
-            " --folders {params.folders:q} --resume {params.resume:q} > {log:q} 2>&1"
+            " --folders {params.folders:q} --resume {params.resume:q} --trainer {params.trainer} > {log:q} 2>&1"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from infoflow.io import InputError
 
@@ -58,6 +60,28 @@ COLLECTIONS = {
     )),
 }  # fmt: skip
 
+
+@dataclass(frozen=True)
+class Speech:
+    """A corpus of emotional speech: its folder below `data_root`, and how one comes by it."""
+
+    title: str
+    folder: str
+    licence: str
+    how: str
+
+
+SPEECH = {
+    "iemocap": Speech(
+        "IEMOCAP", "IEMOCAP_full_release", "IEMOCAP licence, granted for research",
+        "ask the Signal Analysis and Interpretation Laboratory of the University of Southern California, which grants it "
+        "for research, and give its folder as path",
+    ),
+    "emodb": Speech("EMO-DB", "emodb", "CC0-1.0", "unpack download.zip of emodb.bilderbar.info there"),
+    "ravdess": Speech("RAVDESS", "RAVDESS", "CC BY-NC-SA 4.0", "unpack the speech files of zenodo.org/records/1188976 there"),
+    "manifest": Speech("own recordings", "manifest.csv", "not stated", "write a table path,label,speaker[,session] there"),
+}  # fmt: skip
+
 GROUPS = {"open": ("mnist", "fashion_mnist")}
 OFFLINE = {"mnist": "packaged", "fashion_mnist": "standin", "svhn": "standin"}  # what `auto` means without the files
 
@@ -79,6 +103,26 @@ def resolve(name: str, source: str, data_root: str | Path) -> str:
             f"{COLLECTIONS[name].folder}, or use `source: auto`"
         )
     return source
+
+
+def resolve_speech(dataset: str, section: Mapping[str, Any], data_root: str | Path) -> tuple[str, str | None]:
+    """What `source: auto` of a corpus of speech means on this disk, and the state of its files.
+
+    Raises:
+        InputError: the corpus is asked for (or has no stand-in) and is not there.
+    """
+    corpus = SPEECH[section["corpus"]]
+    path = Path(data_root) / (section["path"] or corpus.folder)
+    there = path.is_file() if section["corpus"] == "manifest" else path.is_dir()
+    if section["source"] == "standin" or (section["source"] == "auto" and not there and section["corpus"] == "iemocap"):
+        if section["corpus"] != "iemocap":
+            raise InputError(f"datasets.{dataset}.source: the stand-in is in IEMOCAP's layout; set corpus: iemocap")
+        return "standin", None
+    if not there:
+        kind = "file" if section["corpus"] == "manifest" else "folder"
+        offline = ", or use source: auto for synthesised speech" if section["corpus"] == "iemocap" else ""
+        raise InputError(f"datasets.{dataset}: no {kind} {path}; to have {corpus.title}, {corpus.how}{offline}")
+    return "full", state(path if path.is_dir() else path.parent)
 
 
 def _missing(name: str, data_root: str | Path) -> str | None:
@@ -121,7 +165,7 @@ def state(folder: str | Path) -> str:
         InputError: there is no such folder.
     """
     if not Path(folder).is_dir():
-        raise InputError(f"{folder}: no such folder of images; give the path of a folder that exists")
+        raise InputError(f"{folder}: no such folder; give the path of a folder that exists")
     total = hashlib.sha256()
     for parent, folders, files in os.walk(folder):
         folders.sort()

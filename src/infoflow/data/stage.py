@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,16 @@ import numpy as np
 from infoflow.io import write_h5
 
 
-def run(settings: dict[str, Any], output: str) -> None:
-    """Make one data set and write it."""
+def run(settings: dict[str, Any], output: str, inputs: Sequence[str] = (), workers: int = 1) -> None:
+    """Make one data set and write it.
+
+    `inputs` are files of an earlier stage; `workers` processes read recordings, whose descriptors are cached beside `output`.
+    """
     module = importlib.import_module(f"infoflow.data.{settings['kind']}")
+    if settings["kind"] == "contexts":
+        settings = {**settings, "inputs": inputs}
+    if settings["kind"] == "speech":
+        settings = {**settings, "workers": workers, "cache": str(Path(output).parent / ".descriptors")}
     arrays, attributes = module.make(settings)
     write_h5(output, arrays, {**attributes, "kind": settings["kind"], "sha256": digest(arrays)})
     print(f"{settings['dataset']}: " + ", ".join(f"{k} {np.shape(v)}" for k, v in arrays.items()), flush=True)

@@ -48,13 +48,17 @@ class Mlp:
                 parameters[f"{name}{k + 1}"] = values
         return parameters
 
-    def forward(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Outputs and observed layers; `x` is (nets, batch, inputs)."""
+    def forward(
+        self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None, masks: list[Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Outputs and observed layers; `x` is (nets, batch, inputs), `masks` (nets, units, batch) of each hidden layer."""
         # Features before samples inside: with matrices this thin the product is eight times faster.
         t, observed, start = x.transpose(1, 2), [], 0
         for k in range(self.depth):
             s = torch.baddbmm(parameters[f"b{k + 1}"], parameters[f"W{k + 1}"], t)  # (nets, fan_out, batch)
             t = ACTIVATIONS[self.activations[k]](s)
+            if masks is not None and k < len(masks):
+                t = t * masks[k]
             if k < len(self.observed):
                 if noise is not None:
                     t = t + noise[:, start : start + self.widths[k]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,14 @@ EVALUATION_BUFFER = 2**23  # layer values alive while a split is evaluated
 
 
 def run(
-    settings: dict[str, Any], dataset: str, folders: list[str], resume_folder: str, save_every: float = 30.0
+    settings: dict[str, Any],
+    dataset: str,
+    folders: list[str],
+    resume_folder: str,
+    save_every: float = 30.0,
+    trainer: Callable[[dict[str, Any], str], Any] | None = None,
 ) -> None:
-    """Train the ensemble that `settings` describes and write one folder a point.
+    """Train the ensemble that `settings` describes and write one folder a point; `trainer` is `Ensemble` by default.
 
     Resume state lies under `resume_folder` until the outputs are written; a killed job goes on from it, and what it
     then writes equals an unbroken run's.
@@ -49,7 +55,7 @@ def run(
         if waited and all(_written_by(key, folder) for folder in folders):
             print("written by a job that outlived its workflow", flush=True)
             return
-        ensemble = Ensemble(settings, dataset)
+        ensemble = (trainer or Ensemble)(settings, dataset)
         ensemble.train(state_file, save_every)
         ensemble.write(folders, key)
         state_file.unlink(missing_ok=True)
@@ -285,27 +291,30 @@ class Ensemble:
                     f"{net % self.seeds}: {name} is not finite by {'update' if self.by_update else 'epoch'} {self.round}; lower training.learning_rate"
                 )
 
+    def _updates(self) -> int:
+        """Updates in a round."""
+        return 1 if self.by_update else -(-self.x.shape[1] // self.training["batch_size"])
+
+    def _columns(self) -> list[tuple[str, bool, str]]:
+        """Split, noise and metric of each column of the history."""
+        return [(s, noisy, metric) for s in self.splits for noisy in (False, True) for metric in ("loss", "accuracy")]
+
     def write(self, folders: list[str], key: str) -> None:
         """Write every point's weights and history."""
         rounds = [int(r) for r in self.history["round"]]
-        updates = 1 if self.by_update else -(-self.x.shape[1] // self.training["batch_size"])  # in a round
-        epochs = [r / self.by_update for r in rounds] if self.by_update else rounds
+        updates, stored = self._updates(), sorted({int(name.split("/")[0]) for name in self.kept})
+        epochs = [r / self.by_update for r in stored] if self.by_update else stored
         about = {
             "experiment": self.settings["experiment"],
             "key": key,
-            "snapshots": rounds,
+            "snapshots": stored,
             "epochs": epochs,
-            "steps": [r * updates for r in rounds],
+            "steps": [r * updates for r in stored],
             "seeds": list(range(self.seeds)),
         }
         metadata = {"run": canonical_json(about)}  # one entry: safetensors writes several in any order
         values = np.stack(self.history["value"])  # (rounds, splits × noisy × metrics, nets)
-        columns = [
-            (split, noisy, metric)
-            for split in self.splits
-            for noisy in (False, True)
-            for metric in ("loss", "accuracy")
-        ]
+        columns = self._columns()
         for k, folder in enumerate(folders):
             own = slice(k * self.seeds, (k + 1) * self.seeds)
             with atomic(f"{folder}/weights.safetensors") as temporary:

@@ -56,6 +56,26 @@ class Sgd(Flat):
             self.gradients.zero_()
 
 
+class Momentum(Flat):
+    """Gradient descent with momentum μ: v ← μ v + g, θ ← θ − η v."""
+
+    def __init__(self, parameters: dict[str, Tensor], learning_rate: float, nets: int, momentum: float) -> None:
+        super().__init__(parameters, learning_rate, nets)
+        self.velocity, self.momentum = torch.zeros_like(self.values), momentum
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors that a resumed run needs."""
+        return {**super().state(), "velocity": self.velocity}
+
+    @torch.no_grad()
+    def step(self, reset: bool = True) -> None:
+        """One update."""
+        self.velocity.mul_(self.momentum).add_(self.gradients)
+        self.values.addcmul_(self.rate, self.velocity, value=-1)
+        if reset:
+            self.gradients.zero_()
+
+
 class Adam(Flat):
     """Adam (Kingma & Ba, arXiv:1412.6980) with the usual β = (0.9, 0.999), ε = 1e-8."""
 

@@ -1,0 +1,117 @@
+"""Corpora of emotional speech as sequences of descriptors: IEMOCAP, EMO-DB, RAVDESS, or a manifest of own recordings.
+
+Arrays: `x` (all frames, 28) float32, `offsets` (n + 1), `y` (n,), `group` (n,) the speaker, `session` (n,). The two
+speakers of session s are groups 2s and 2s + 1: in fold k speaker k is tested, speaker k ^ 1 validates, the rest train.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infoflow.data import audio, descriptors
+from infoflow.data.corpora import EMOTIONS, READERS, STATED, Listing, Utterance, folds
+from infoflow.data.local_files import SPEECH
+from infoflow.data.standins import emotional_speech
+from infoflow.io import InputError, canonical_json
+from infoflow.seeds import numpy_generator
+
+TIERS = {"emodb": "T2", "manifest": "own"}
+
+
+def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sequences and labels, and what is known of the corpus.
+
+    Raises:
+        InputError: the corpus is not there or empty, files cannot be used and `bad_files` is `stop`, or sessions do not
+            pair two speakers.
+    """
+    where, corpus = f"datasets.{settings['dataset']}", SPEECH[settings["corpus"]]
+    stand_in = settings["source"] == "standin"
+    with _folder(settings) as folder:
+        listing = READERS[settings["corpus"]](folder)
+        found = len(listing.utterances) + sum(listing.others.values())
+        if not listing.utterances:
+            raise InputError(f"{where}: no utterance of {', '.join(EMOTIONS)} in {folder}; {corpus.how}")
+        tasks = [(str(u.file), settings["pitch"], settings.get("cache")) for u in listing.utterances]
+        made = audio.each(descriptors.one_file, tasks, settings.get("workers", 1), "recordings")
+        problems = [*listing.problems, *(problem for _, ps in made for problem in ps)]
+        problems = [p._replace(file=_below(p.file, folder), what=p.what.replace(f"{folder}/", "")) for p in problems]
+        problems = audio.settle(where, found + len(listing.problems), problems, settings["bad_files"])
+    kept = [(u, frames) for u, (frames, _) in zip(listing.utterances, made, strict=True) if frames is not None]
+    arrays, names = _arrays(kept, settings, where)
+    said = {
+        "source": corpus.title,
+        "tier": TIERS.get(settings["corpus"], "T3"),
+        "licence": corpus.licence,
+        "stand_in": False,
+    }
+    if stand_in:
+        source = f"synthesised speech in place of {corpus.title}"
+        said = {"source": source, "tier": "stand-in", "licence": "MIT (generated)", "stand_in": True}
+    counted = {} if stand_in else STATED.get(settings["corpus"], {})
+    return arrays, {
+        **said, **names, **_counts(kept, listing, counted), "features": list(descriptors.NAMES),
+        "left_out": len({p.file for p in problems if p.fatal}),
+        "problems": canonical_json([tuple(p) for p in problems[:100]]), "problem_count": len(problems),
+    }  # fmt: skip
+
+
+def _below(file: str, folder: Path) -> str:
+    """A file's name below the corpus's folder: messages and records hold no paths of this machine."""
+    return file.removeprefix(f"{folder if folder.is_dir() else folder.parent}/")
+
+
+@contextlib.contextmanager
+def _folder(settings: dict[str, Any]) -> Iterator[Path]:
+    """The corpus on the disk, or a stand-in that is written for the time of reading."""
+    if settings["source"] != "standin":
+        yield Path(settings["data_root"]) / (settings["path"] or SPEECH[settings["corpus"]].folder)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        emotional_speech.write(Path(folder), numpy_generator(settings["seed"], "speech", "stand-in"))
+        yield Path(folder)
+
+
+def _arrays(
+    kept: list[tuple[Utterance, np.ndarray]], settings: dict[str, Any], where: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays of the usable utterances, and the names behind their numbers."""
+    speakers = folds([utterance for utterance, _ in kept], where)
+    labels = {utterance.label for utterance, _ in kept}
+    classes = [e for e in EMOTIONS if e in labels] if labels <= set(EMOTIONS) else sorted(labels)
+    lengths = np.array([len(frames) for _, frames in kept])
+    group = np.array([speakers.index(utterance.speaker) for utterance, _ in kept])
+    x = np.concatenate([frames for _, frames in kept])
+    if settings["normalise"] == "speaker":
+        x = descriptors.normalise(x, np.repeat(group, lengths))
+    arrays = {
+        "x": x.astype(np.float32),
+        "offsets": np.concatenate([[0], np.cumsum(lengths)]),
+        "y": np.array([classes.index(utterance.label) for utterance, _ in kept]),
+        "group": group,
+        "session": group // 2,
+    }
+    return arrays, {"classes": len(classes), "class_names": classes, "speakers": speakers}
+
+
+def _counts(kept: list[tuple[Utterance, np.ndarray]], listing: Listing, stated: dict[str, int]) -> dict[str, Any]:
+    """Utterances of each class, those the document states, the other emotions; a difference is said aloud."""
+    counts = Counter(utterance.label for utterance, _ in kept)
+    for label, number in stated.items():
+        if counts[label] != number:
+            print(
+                f"{label}: {counts[label]} utterances, the document has {number}: {counts[label] - number:+d}",
+                flush=True,
+            )
+    print("utterances: " + ", ".join(f"{k} {v}" for k, v in sorted(counts.items())), flush=True)
+    if listing.others:
+        print("other emotions, left aside: " + ", ".join(f"{k} {v}" for k, v in sorted(listing.others.items())))
+    made = {"counts": counts, "stated_counts": stated, "other_emotions": listing.others}
+    return {name: canonical_json(dict(value)) for name, value in made.items()}
