@@ -299,6 +299,73 @@ def layer_terms(exponents, sides: dict[str, Side], alpha: float, *, parts: str |
     return LayerTerms(entropy, information, own, each, each.sum(1) - information[parts])
 
 
+class SquaredSide(NamedTuple):
+    """As `Side` for order 2, which needs the squares of the Gram matrices alone."""
+
+    squares: Tensor  # K_ij², (B, n, n)
+    entropy: Tensor  # (B,), bits
+
+
+def squared_side(x, variance: float) -> SquaredSide:
+    """Squared Gram matrices of stacks of samples (B, n, d) and their entropies of order 2, in the type of `x`.
+
+    Meant for training losses in float32: distances to itself are exactly 0, and what float32 costs is below 1e-4 bits.
+    """
+    squares = _squared_gram(x.detach(), positive(variance, "variance"))
+    return SquaredSide(squares, 2 * math.log2(x.shape[-2]) - squares.sum((-2, -1)).log2())
+
+
+def order2_information(side: SquaredSide, values: Tensor, variance: float) -> Tensor:
+    """I_2(X; T) = S_2(X) + S_2(T) − S_2(X, T) in bits of stacks of layers, in the type of `values`; differentiable.
+
+    With E_ij = exp(−|t_i − t_j|²/σ²) = L_ij², S_2(T) = 2 log2 n − log2 ΣE and S_2(X, T) = 2 log2 n − log2 Σ K²∘E. The
+    gradient is the closed form (2/σ²)(diag(P1) − P) T with P = (2/ln 2) E∘(1/ΣE − K²/Σ K²∘E), after Huang & Narayanan,
+    MLSP 2016: a quarter of the time of differentiating each step.
+
+    Args:
+        side: of the inputs X, B stacks.
+        values: T, (B, n, d).
+        variance: σ² of the kernel of T.
+
+    Returns:
+        (B,), not clipped.
+    """
+    return _Order2.apply(values, side.squares, side.entropy, positive(variance, "variance"))
+
+
+def _squared_gram(x: Tensor, variance: float) -> Tensor:
+    """K_ij² = exp(−|x_i − x_j|²/σ²) of (..., n, d), diagonal exactly 1."""
+    x = x - x.mean(-2, keepdim=True)
+    norms = x.square().sum(-1)
+    squares = torch.baddbmm(norms[..., :, None] + norms[..., None, :], x, x.transpose(-1, -2), alpha=-2)
+    squares.diagonal(dim1=-2, dim2=-1).zero_()
+    # exp of less would be a denormal number, a hundred times slower
+    return squares.mul_(-1 / variance).clamp_(-80.0, 0.0).exp_()
+
+
+class _Order2(torch.autograd.Function):
+    """`order2_information` with its closed gradient."""
+
+    @staticmethod
+    def forward(context, values, squares, entropy, variance):
+        own = _squared_gram(values, variance)
+        both = own * squares
+        alone, joint = own.sum((-2, -1)), both.sum((-2, -1))
+        context.save_for_backward(values, own, both, alone, joint)
+        context.variance = variance
+        return entropy + joint.log2() - alone.log2()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context, gradient):
+        values, own, both, alone, joint = context.saved_tensors
+        scale = gradient * (4 / (math.log(2) * context.variance))
+        weights = own * (scale / alone)[:, None, None]
+        weights.addcmul_(both, (scale / joint)[:, None, None], value=-1)
+        rows = weights.sum(-1, keepdim=True)
+        return torch.baddbmm(rows * values, weights, values, alpha=-1), None, None, None
+
+
 def power_width(n: int, d: int, factor: float, *, dimensions: bool = False, offset: int = 4) -> float:
     """Width sigma = factor n^(-1 / (offset + d)), with `dimensions` times sqrt(d).
 

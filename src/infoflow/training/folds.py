@@ -13,12 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infoflow.estimators import renyi
 from infoflow.io import InputError, read_h5
 from infoflow.seeds import torch_generator
 from infoflow.training import ensemble
 from infoflow.training.optimisers import Adam, Momentum, Sgd
-from infoflow.training.rate_distortion import class_weights, combine, exponents, information
+from infoflow.training.rate_distortion import class_weights, combine, information
 
 SPLITS = ("train", "test", "valid")  # the numbers in `split`
 
@@ -33,7 +32,7 @@ class Folds(ensemble.Ensemble):
 
     def __init__(self, settings: dict[str, Any], dataset: str) -> None:
         super().__init__(settings, dataset)
-        self.trade_off, self.dropout = self._per_net("trade_off").double(), self._per_net("dropout")
+        self.trade_off, self.dropout = self._per_net("trade_off"), self._per_net("dropout")
         self.penalties = {1: self._per_net("l1"), 2: self._per_net("l2")}
         self.rated = self.training["loss"] == "rate_distortion" and bool(torch.isfinite(self.trade_off).any())
 
@@ -100,12 +99,11 @@ class Folds(ensemble.Ensemble):
         repeats = len(self.points)
         output, hidden = self.model.forward(self.parameters, x.repeat(repeats, 1, 1), None, self._masks(x.shape[1]))
         weights = self.weights[self.fold].repeat(repeats, 1).gather(1, y)
-        distortion = (F.cross_entropy(output.transpose(1, 2), y, reduction="none") * weights).mean(1).double()
+        distortion = (F.cross_entropy(output.transpose(1, 2), y, reduction="none") * weights).mean(1)
         loss = distortion
         if self.rated:
             variance, alpha = self.training["kernel_variance"], self.training["alpha"]
-            side = renyi.side(exponents(x, variance), alpha)
-            rate = sum(information(side, [*hidden, output.softmax(-1)], variance, alpha))
+            rate = sum(information(x, [*hidden, output.softmax(-1)], variance, alpha))
             loss = combine(rate, distortion, self.trade_off, self.training["divide_loss"])
         for power, strength in self.penalties.items():
             if strength.any():

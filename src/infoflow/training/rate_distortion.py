@@ -3,7 +3,7 @@
     L = Σ_l I_α(X; X^l) + β CE,   I_α(X; X^l) = S_α(K) + S_α(K^l) − S_α(K, K^l)
 
 with matrix-based Rényi entropies in bits and the cross-entropy CE in nats (Huang & Narayanan, MLSP 2016). The sum holds the
-constant S_α(K), which has no gradient. Entropies are computed in float64 by `infoflow.estimators.renyi`.
+constant S_α(K), which has no gradient. Entropies are those of `infoflow.estimators.renyi`.
 """
 
 from __future__ import annotations
@@ -21,23 +21,30 @@ def exponents(values: Tensor, variance: float) -> Tensor:
     return renyi.squared_distances(values) / (2 * variance)
 
 
-def information(x: renyi.Side, layers: list[Tensor], variance: float, alpha: float) -> list[Tensor]:
+def information(x: Tensor, layers: list[Tensor], variance: float, alpha: float) -> list[Tensor]:
     """I_α(X; X^l) in bits of every layer, each (B,); differentiable in the layers.
 
+    Order 2 is computed in the type of the values, any other one in float64.
+
     Args:
-        x: Gram matrices of the inputs, (S, n, n), and their entropies; with B a multiple of S the layers' stacks are
-            those of S inputs in turn.
+        x: inputs (S, n, d); with B a multiple of S the layers' stacks are those of S inputs in turn.
         layers: values (B, n, d_l).
-        variance: σ² of the layers' Gaussian kernel.
+        variance: σ² of the Gaussian kernels.
         alpha: order.
     """
-    repeats = len(layers[0]) // len(x.gram)
-    side = renyi.Side(x.gram.repeat(repeats, 1, 1), x.entropy.repeat(repeats)) if repeats > 1 else x
-    made = []
-    for layer in layers:
-        terms = renyi.layer_terms(exponents(layer, variance)[:, None], {"X": side}, alpha)
-        made.append(terms.information["X"])
-    return made
+    repeats = len(layers[0]) // len(x)
+    if alpha == 2:
+        side = renyi.squared_side(x, variance)
+        side = renyi.SquaredSide(side.squares.repeat(repeats, 1, 1), side.entropy.repeat(repeats))
+        return [renyi.order2_information(side, layer, variance) for layer in layers]
+    side = renyi.side(exponents(x, variance), alpha)
+    side = renyi.Side(side.gram.repeat(repeats, 1, 1), side.entropy.repeat(repeats))
+    return [_generic(side, layer, variance, alpha) for layer in layers]
+
+
+def _generic(side: renyi.Side, layer: Tensor, variance: float, alpha: float) -> Tensor:
+    terms = renyi.layer_terms(exponents(layer, variance)[:, None], {"X": side}, alpha)
+    return terms.information["X"]
 
 
 def combine(rate: Tensor, distortion: Tensor, trade_off: Tensor, divided: bool) -> Tensor:
@@ -83,4 +90,4 @@ def over_time(
     rows = torch.arange(len(lengths))
     side = kernel_of_frames(frames[rows, places], variance, alpha)
     kept = states[rows, places] / math.sqrt(states.shape[-1])
-    return information(side, [kept], variance, alpha)[0], side.entropy
+    return _generic(side, kept, variance, alpha), side.entropy
