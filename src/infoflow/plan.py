@@ -35,7 +35,7 @@ TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
     "yu2018": [],
-    "huang2016": ["corpus", "folds", "history", "ratios", "scales", "over_time"],
+    "huang2016": ["corpus", "folds", "ratios", "scales", "over_time"],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 

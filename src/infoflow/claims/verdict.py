@@ -41,7 +41,8 @@ class Evidence:
     """What the test found.
 
     `test(scale)` gives for each seed whether the claim is held with every threshold multiplied by `scale`; `values` is
-    the statistic of each seed and `null` the same statistic on the control that `control` names.
+    the statistic of each seed and `null` the same statistic on the control that `control` names. A claim about a mean over
+    seeds gives its own `verdict(scale)`, which takes the place of the share of seeds.
     """
 
     test: Callable[[float], np.ndarray]
@@ -52,6 +53,7 @@ class Evidence:
     data: str = ""
     vacuous: bool = False
     needs_null: bool = True
+    verdict: Callable[[float], str] | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -96,7 +98,7 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool, stand_in: bool 
     median = float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
     beyond = not evidence.needs_null or outside(median, null)
     held = {scale: np.asarray(evidence.test(scale), bool) for scale in (0.5, 1.0, 2.0)}
-    verdicts = {scale: outcome(h, beyond) for scale, h in held.items()}
+    verdicts = {scale: evidence.verdict(scale) if evidence.verdict else outcome(h, beyond) for scale, h in held.items()}
     result = verdicts[1.0]
     if evidence.vacuous:
         result = "vacuous"
