@@ -41,13 +41,7 @@ def recompute(
     folder = Path(document.results)
     weights = folder / "train" / experiment / point / "weights.safetensors"
     if document.reference or not weights.is_file():
-        return pd.DataFrame(
-            [
-                {
-                    "note": f"{document.results} holds no weights: run `snakemake --cores all {document.key}` to look inside"
-                }
-            ]
-        )
+        return _no_weights(document)
     stored = read_weights(str(weights))
     epoch = max(stored) if epoch is None else epoch
     section = given["estimators"][estimator]
@@ -75,6 +69,46 @@ def recompute(
             }
         ]
     )
+
+
+def _no_weights(document: Any) -> pd.DataFrame:
+    note = f"{document.results} holds no weights: run `snakemake --cores all {document.key}` to look inside"
+    return pd.DataFrame([{"note": note}])
+
+
+def ratio(document: Any, settings: str, point: str, layer: str, estimator: str = "ratios") -> pd.DataFrame:
+    """I(X^l; X)/S(K) of network 0 of huang_rd from its weights, beside the value in the table of estimates.
+
+    Args:
+        document: the opened document; reference results hold no weights, then the table alone is shown.
+        settings: the notebook's settings as JSON.
+        point: id of the point.
+        layer: `X1` or `X2`.
+        estimator: id of the estimator in the config.
+    """
+    import json
+
+    from infoflow.estimate_ratios import ratios
+
+    given, folder, experiment = json.loads(settings), document.results, "huang_rd"
+    weights = folder / "train" / experiment / point / "weights.safetensors"
+    if document.reference or not weights.is_file():
+        return _no_weights(document)
+    variant, axis = point.split(".", 1)
+    one = {
+        "experiment": experiment, "estimator": estimator, "seed": given["seed"], **given["estimators"][estimator], "seeds": 1,
+        "model": {k: v for k, v in given["points"][experiment][point]["model"].items() if k != "noise_std"},
+        "points": [{"point": point, "variant": variant, "axes": {"trade_off": axis.split("~")[1]}}],
+    }  # fmt: skip
+    made = ratios(one, [str(weights)], str(folder / "data" / "contexts.h5"))
+    stored = pd.read_parquet(folder / "estimates" / experiment / variant / f"all.{estimator}.parquet")
+    stored = stored[(stored["point"] == point) & (stored["seed"] == 0)]
+    keys = ["quantity", "layer", "epoch", "settings"]
+    rows = made.merge(stored[[*keys, "value"]], on=keys, suffixes=("_made", "_stored"))
+    rows = rows[(rows["layer"] == layer) & (rows["quantity"] == "I_XT")]
+    columns = {"value_stored": "in the table", "value_made": "from the weights"}
+    shown = rows.rename(columns=columns)[["point", "layer", "settings", "in the table", "from the weights"]]
+    return shown.assign(difference=shown["from the weights"] - shown["in the table"])
 
 
 def _chain(

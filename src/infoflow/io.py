@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,9 +54,19 @@ def canonical_json(value: Any) -> str:
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
-    """Write `value` as indented JSON."""
+    """Write `value` as indented JSON; numbers that are not finite, which JSON lacks, become text."""
     with atomic(path) as temporary:
+        value = _standard(value)
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _standard(value: Any) -> Any:
+    """The same with infinities and NaN as text."""
+    if isinstance(value, Mapping):
+        return {key: _standard(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_standard(one) for one in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -112,7 +112,20 @@ def folds(results: Results) -> pd.DataFrame:
             made.append(rows)
     table = pd.concat(made, ignore_index=True)
     table["pooled"] = _pooled(table, results)
-    kept = ["experiment", "point", "variant", "axis", "setting", "fold", "repeat", "chosen", "valid", "ua", "last", "pooled"]
+    kept = [
+        "experiment",
+        "point",
+        "variant",
+        "axis",
+        "setting",
+        "fold",
+        "repeat",
+        "chosen",
+        "valid",
+        "ua",
+        "last",
+        "pooled",
+    ]
     return table[kept]
 
 
@@ -240,10 +253,14 @@ class View:
         rows = rows[rows["layer"] == layer]
         for name, value in wanted.items():
             rows = rows[rows[name] == value]
-        made = rows.assign(setting=rows["setting"].fillna(math.inf)).pivot_table(index="fold", columns="setting", values=column)
+        made = rows.assign(setting=rows["setting"].fillna(math.inf)).pivot_table(
+            index="fold", columns="setting", values=column
+        )
         return made
 
-    def tuned(self, experiment: str, variant: str = "", settings: list[float] | None = None) -> tuple[pd.Series, pd.Series]:
+    def tuned(
+        self, experiment: str, variant: str = "", settings: list[float] | None = None
+    ) -> tuple[pd.Series, pd.Series]:
         """UA in % by fold at the setting whose UA on the validating speaker is highest, and that setting."""
         rows = self.folds[(self.folds["experiment"] == experiment) & (self.folds["variant"] == variant)]
         rows = rows if settings is None else rows[rows["setting"].isin(settings)]

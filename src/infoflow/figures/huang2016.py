@@ -33,7 +33,13 @@ def f1(document: Document, settings: dict[str, Any]) -> Figure:
     last = len(layers) - 1
     for k, (x, units) in enumerate(zip(xs, layers, strict=True)):
         name = "$X = X^0$" if k == 0 else rf"$X^{k} = \hat Y$" if k == last else f"$X^{k}$"
-        role = "context vector" if k == 0 else "softmax" if k == last else schematics.NAMES[settings["models"][RD]["activations"][k - 1]]
+        role = (
+            "context vector"
+            if k == 0
+            else "softmax"
+            if k == last
+            else schematics.NAMES[settings["models"][RD]["activations"][k - 1]]
+        )
         colour = "white" if k == 0 else (*COLOURS["X1" if k < last else "X2"], 0.25)
         schematics.box(axes, x, 1.75, name, colour, width=1.5, height=0.8)
         axes.text(x, 1.1, f"{units} units, {role}", ha="center", fontsize=9, color=style.GREY)
@@ -91,8 +97,20 @@ def f3(document: Document, settings: dict[str, Any]) -> Figure:
         style.level(top, 25.0, "chance")
         for layer in ("X1", "X2"):
             for n, line, mark in zip(sizes, ("-", "--"), ("o", "s"), strict=False):
-                own = pick(ratios, experiment=RD, variant=variant, layer=layer, on="train", n=n, width="fixed", trained=True)
-                _curve(bottom, own, grid, "ratio", COLOURS[layer], f"{NAMES[layer]}, n = {n}", line, mark, band=n == sizes[0])
+                own = pick(
+                    ratios, experiment=RD, variant=variant, layer=layer, on="train", n=n, width="fixed", trained=True
+                )
+                _curve(
+                    bottom,
+                    own,
+                    grid,
+                    "ratio",
+                    COLOURS[layer],
+                    f"{NAMES[layer]}, n = {n}",
+                    line,
+                    mark,
+                    band=n == sizes[0],
+                )
         style.level(bottom, 1.0, "ceiling S(K)")
         loss = "Loss as published, fixed step" if variant == "as_published" else r"Corrected: loss divided by $1+\beta$"
         top.set_title(loss)
@@ -127,7 +145,14 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
         names.append(name)
         colours.append(style.GREY)
     for k, (value, colour) in enumerate(zip(values, colours, strict=True)):
-        bars.scatter(value, np.full(len(value), k) + np.linspace(-0.18, 0.18, len(value)), s=10, color=colour, alpha=0.45, linewidth=0)
+        bars.scatter(
+            value,
+            np.full(len(value), k) + np.linspace(-0.18, 0.18, len(value)),
+            s=10,
+            color=colour,
+            alpha=0.45,
+            linewidth=0,
+        )
         error = value.std(ddof=1) / math.sqrt(len(value)) if len(value) > 1 else 0.0
         bars.errorbar(value.mean(), k, xerr=error, color=colour, marker="D", markersize=6, capsize=3)
     bars.set_yticks(range(len(names)), names)
@@ -140,13 +165,35 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
         for layer, mark in (("X1", "o"), ("X2", "^")):
             ratio = own[own["layer"] == layer].groupby("setting")["ratio"].mean()
             finite = [s for s in ua.index if math.isfinite(s)]
-            plane.plot(ratio[finite], ua[finite], color=colour, marker=mark, markersize=5, linewidth=1, label=name if layer == "X1" else None)
+            plane.plot(
+                ratio[finite],
+                ua[finite],
+                color=colour,
+                marker=mark,
+                markersize=5,
+                linewidth=1,
+                label=name if layer == "X1" else None,
+            )
     ua = pick(folds, experiment=RD, variant="corrected", setting=math.inf)["ua"].mean()
-    own = pick(ratios, experiment=RD, variant="corrected", on="train", n=64, width="fixed", trained=True, setting=math.inf)
+    own = pick(
+        ratios, experiment=RD, variant="corrected", on="train", n=64, width="fixed", trained=True, setting=math.inf
+    )
     for layer, mark in (("X1", "o"), ("X2", "^")):
         label = "cross-entropy alone" if layer == "X1" else None
-        plane.plot(own[own["layer"] == layer]["ratio"].mean(), ua, color="black", marker=mark, markersize=8, linestyle="", label=label)
-    plane.set(xlabel=r"$I_2(X^\ell; X)\,/\,S_2(K)$, n = 64 (○ hidden, △ output)", ylabel="UA of the test speaker (%)", title="Accuracy and information of every setting")
+        plane.plot(
+            own[own["layer"] == layer]["ratio"].mean(),
+            ua,
+            color="black",
+            marker=mark,
+            markersize=8,
+            linestyle="",
+            label=label,
+        )
+    plane.set(
+        xlabel=r"$I_2(X^\ell; X)\,/\,S_2(K)$, n = 64 (○ hidden, △ output)",
+        ylabel="UA of the test speaker (%)",
+        title="Accuracy and information of every setting",
+    )
     plane.legend(loc="best")
     style.note(figure, f"{_about(document)} Eight values of each strength, repeats averaged; diamonds: mean and standard error over folds, dots: folds. Right: means over folds, one marker a strength.")  # fmt: skip
     return figure
@@ -167,10 +214,17 @@ def e2(document: Document, settings: dict[str, Any]) -> Figure:
         own = pick(time, trade_off=beta, trained=True).groupby("share")["ratio"]
         label = "plain" if math.isinf(beta) else f"β = {beta:g}"
         axes[0, 1].plot(own.mean().index, own.mean(), color=shade, marker="o", markersize=4, label=label)
-        axes[0, 1].fill_between(own.mean().index, own.quantile(0.1), own.quantile(0.9), color=shade, alpha=0.15, linewidth=0)
+        axes[0, 1].fill_between(
+            own.mean().index, own.quantile(0.1), own.quantile(0.9), color=shade, alpha=0.15, linewidth=0
+        )
     untrained = pick(time, trained=False).groupby("share")["ratio"].mean()
     axes[0, 1].plot(untrained.index, untrained, color=style.GREY, linestyle=":", label="untrained")
-    axes[0, 1].set(xlabel="place in the utterance, t/T", ylabel=r"$I_2(H_t; X_t)\,/\,S_2(X_t)$", title="Information of the states about the frames", ylim=(0, None))
+    axes[0, 1].set(
+        xlabel="place in the utterance, t/T",
+        ylabel=r"$I_2(H_t; X_t)\,/\,S_2(X_t)$",
+        title="Information of the states about the frames",
+        ylim=(0, None),
+    )
     axes[0, 1].legend(ncols=2, loc="best")
     count = rows["fold"].nunique()
     style.note(figure, f"{_about(document)} {count} folds, n = 64; bands: the central 80 % of folds. The loss is the information at eight places in time, averaged, plus β times the cross-entropy, over 1 + β.")  # fmt: skip
@@ -198,7 +252,9 @@ def x1(document: Document, settings: dict[str, Any]) -> Figure:
     axes[0, 1].axhspan(0.3, 0.95, color="0.9", zorder=0, linewidth=0)
     names = {"none": "raw means", "unit_norm": "unit length", "zscore": r"z-score$/\sqrt{d}$"}
     axes[0, 1].set_xticks(range(len(scales)), [names[name] for name in scales["scale"]])
-    axes[0, 1].set(ylabel=r"$S_2(K)\,/\,\log_2 64$", title=r"Scale of the contexts under $\sigma^2 = 0.2$", ylim=(0, 1.1))
+    axes[0, 1].set(
+        ylabel=r"$S_2(K)\,/\,\log_2 64$", title=r"Scale of the contexts under $\sigma^2 = 0.2$", ylim=(0, 1.1)
+    )
     style.note(figure, f"{_about(document)} Right: mean over folds and batches of training contexts; the grey band is where the kernel tells samples apart without isolating them; coloured: taken.")  # fmt: skip
     return figure
 
@@ -210,7 +266,9 @@ def _about(document: Document) -> str:
     """What speech a figure was made from."""
     corpus = document.table("corpus")
     count = int(pick(corpus, kind="class")["count"].sum())
-    return f"Data: {corpus['source'].iloc[0]}, {count} utterances{' (a stand-in)' if corpus['stand_in'].iloc[0] else ''}."
+    return (
+        f"Data: {corpus['source'].iloc[0]}, {count} utterances{' (a stand-in)' if corpus['stand_in'].iloc[0] else ''}."
+    )
 
 
 def _per_fold(rows: pd.DataFrame, column: str) -> pd.Series:
