@@ -134,6 +134,9 @@ class SpeechData(Section):
         description="folder of the corpus (manifest: the CSV file), below `data_root` or absolute; null: the corpus's own name below `data_root`",
     )
     pitch: Literal["pyin", "yin"] = Field("pyin", description="pyin: unvoiced frames interpolated; yin: no voicing")
+    limit: Annotated[int, Field(ge=8)] | None = Field(
+        None, description="at most this many utterances; every speaker and class keeps its share"
+    )
     normalise: Literal["speaker", "none"] = Field("speaker", description="mean 0 and variance 1 for each speaker")
     bad_files: Literal["stop", "leave_out"] = Field(
         "stop",

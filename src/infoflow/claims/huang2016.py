@@ -105,8 +105,9 @@ def folds(results: Results) -> pd.DataFrame:
             rows["experiment"], rows["point"], rows["variant"] = experiment, point, about["variant"]
             axes = {k.rsplit(".", 1)[-1]: v for k, v in about["axes"].items() if k != "training.fold"}
             rows["axis"], rows["setting"] = next(iter(axes.items()), ("", math.nan))
-            count = len(results.about("speech")["speakers"])
-            rows["fold"], rows["repeat"] = rows["seed"] % count, rows["seed"] // count
+            on_speech = about["dataset"] == "speech"  # there a seed is the speaker that is tested
+            order = range(len(results.about("speech")["speakers"])) if on_speech else results.about("contexts")["folds"]
+            rows["fold"], rows["repeat"] = [int(order[s % len(order)]) for s in rows["seed"]], rows["seed"] // len(order)
             if "training.fold" in about["axes"]:
                 rows["fold"] = about["axes"]["training.fold"]
             made.append(rows)
@@ -168,7 +169,7 @@ def ratios(results: Results) -> pd.DataFrame:
     entropy (S(K^l)/log2 n), joint_margin, least_I, negative_I.
     """
     made = []
-    count = len(results.about("speech")["speakers"])
+    order = results.about("contexts")["folds"]
     for experiment in (RD, SHUFFLED, WIDE, LOGISTIC, *PENALTIES.values()):
         table = results.estimates(experiment)
         keys = ["variant", "axis", "setting", "seed", "epoch", "said"]
@@ -184,7 +185,7 @@ def ratios(results: Results) -> pd.DataFrame:
         ceiling = np.log2(layers["n"].astype(float))
         layers["ratio"], layers["std_error"] = layers["I_XT"] / layers["S_X"], layers["std_error"] / layers["S_X"]
         layers["input"], layers["entropy"] = layers["S_X"] / ceiling, layers["S_T"] / ceiling
-        layers["fold"], layers["trained"] = layers["seed"] % count, layers["epoch"] > 0
+        layers["fold"], layers["trained"] = [int(order[s % len(order)]) for s in layers["seed"]], layers["epoch"] > 0
         by = ["variant", "axis", "setting", "fold", "trained", "on", "n", "width", "layer"]
         means = layers.groupby(by, dropna=False)[["ratio", "std_error", "input", "entropy", "negative_I"]].mean()
         least = layers.groupby(by, dropna=False)[["joint_margin", "least_I"]].min()

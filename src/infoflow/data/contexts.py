@@ -44,6 +44,7 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     arrays = {"x": scaled[chosen].astype(np.float32), "y": first["y"], "group": first["group"], "split": split}
     kept = {name: about[name] for name in ("classes", "class_names", "tier", "licence", "stand_in")}
     said = {
+        "folds": [int(attributes["fold"]) for _, attributes in read],
         "scale": chosen,
         "scales": canonical_json(seen),
         "source": f"contexts of {settings['experiment']}: {about['source']}",

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from infoflow.data import audio, descriptors
+from infoflow.data import audio, descriptors, images
 from infoflow.data.corpora import EMOTIONS, READERS, STATED, Listing, Utterance, folds
 from infoflow.data.local_files import SPEECH
 from infoflow.data.standins import emotional_speech
@@ -39,6 +39,7 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         found = len(listing.utterances) + sum(listing.others.values())
         if not listing.utterances:
             raise InputError(f"{where}: no utterance of {', '.join(EMOTIONS)} in {folder}; {corpus.how}")
+        listing.utterances = _subset(listing.utterances, settings)
         tasks = [(str(u.file), settings["pitch"], settings.get("cache")) for u in listing.utterances]
         made = audio.each(descriptors.one_file, tasks, settings.get("workers", 1), "recordings")
         problems = [*listing.problems, *(problem for _, ps in made for problem in ps)]
@@ -61,6 +62,16 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "left_out": len({p.file for p in problems if p.fatal}),
         "problems": canonical_json([tuple(p) for p in problems[:100]]), "problem_count": len(problems),
     }  # fmt: skip
+
+
+def _subset(utterances: list[Utterance], settings: dict[str, Any]) -> list[Utterance]:
+    """At most `limit` of them, drawn so that every speaker and class keeps its share."""
+    limit = settings.get("limit")
+    if limit is None or limit >= len(utterances):
+        return utterances
+    labels, speakers = (np.unique([getattr(u, k) for u in utterances], return_inverse=True)[1] for k in ("label", "speaker"))
+    kept = images.subset(labels, speakers, limit, numpy_generator(settings["seed"], "speech", "limit"))
+    return [utterances[i] for i in kept]
 
 
 def _below(file: str, folder: Path) -> str:
