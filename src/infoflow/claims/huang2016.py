@@ -104,10 +104,13 @@ def folds(results: Results) -> pd.DataFrame:
             rows = _chosen(history)
             rows["experiment"], rows["point"], rows["variant"] = experiment, point, about["variant"]
             axes = {k.rsplit(".", 1)[-1]: v for k, v in about["axes"].items() if k != "training.fold"}
-            rows["axis"], rows["setting"] = next(iter(axes.items()), ("", math.nan))
+            rows["axis"], rows["setting"] = next(iter(axes.items()), ("", math.inf))
             on_speech = about["dataset"] == "speech"  # there a seed is the speaker that is tested
             order = range(len(results.about("speech")["speakers"])) if on_speech else results.about("contexts")["folds"]
-            rows["fold"], rows["repeat"] = [int(order[s % len(order)]) for s in rows["seed"]], rows["seed"] // len(order)
+            rows["fold"], rows["repeat"] = (
+                [int(order[s % len(order)]) for s in rows["seed"]],
+                rows["seed"] // len(order),
+            )
             if "training.fold" in about["axes"]:
                 rows["fold"] = about["axes"]["training.fold"]
             made.append(rows)
@@ -194,9 +197,9 @@ def ratios(results: Results) -> pd.DataFrame:
 
 
 def _axis(table: pd.DataFrame) -> dict[str, Any]:
-    """Name and value of the axis of each row; `setting` is nan without one."""
+    """Name and value of the axis of each row; `setting` is ∞ without one: cross-entropy alone."""
     axis = next((name for name in ("trade_off", *PENALTIES) if name in table), None)
-    return {"axis": axis or "", "setting": table[axis].astype(float) if axis else math.nan}
+    return {"axis": axis or "", "setting": table[axis].astype(float) if axis else math.inf}
 
 
 def scales(results: Results) -> pd.DataFrame:
@@ -254,9 +257,7 @@ class View:
         rows = rows[rows["layer"] == layer]
         for name, value in wanted.items():
             rows = rows[rows[name] == value]
-        made = rows.assign(setting=rows["setting"].fillna(math.inf)).pivot_table(
-            index="fold", columns="setting", values=column
-        )
+        made = rows.pivot_table(index="fold", columns="setting", values=column)
         return made
 
     def tuned(

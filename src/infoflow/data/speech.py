@@ -69,7 +69,9 @@ def _subset(utterances: list[Utterance], settings: dict[str, Any]) -> list[Utter
     limit = settings.get("limit")
     if limit is None or limit >= len(utterances):
         return utterances
-    labels, speakers = (np.unique([getattr(u, k) for u in utterances], return_inverse=True)[1] for k in ("label", "speaker"))
+    labels, speakers = (
+        np.unique([getattr(u, k) for u in utterances], return_inverse=True)[1] for k in ("label", "speaker")
+    )
     kept = images.subset(labels, speakers, limit, numpy_generator(settings["seed"], "speech", "limit"))
     return [utterances[i] for i in kept]
 

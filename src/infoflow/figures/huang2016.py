@@ -75,7 +75,7 @@ def f2(document: Document, settings: dict[str, Any]) -> Figure:
     schematics.arrow(axes, (6.8, 3.6), (8.05, 3.6))
     schematics.arrow(axes, (8.6, 3.25), (8.6, 2.45))
     axes.text(7.0, 0.7, "28 descriptors a frame", va="center", fontsize=9, color=style.GREY)
-    axes.text(6.95, 1.62, f"encoder: BLSTM, {model['hidden']} cells a direction", fontsize=9, color=style.GREY)
+    axes.text(0.65, 0.12, f"encoder: BLSTM, {model['hidden']} cells a direction", fontsize=9, color=style.GREY)
     axes.text(8.6, 2.98, f"decoder: MLP, {model['decoder']} units", ha="center", fontsize=9, color=style.GREY,
               bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
     axes.set_title("Encoder–decoder; here the label sequence has length 1, so that the decoder is an MLP")
@@ -157,7 +157,7 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
         bars.errorbar(value.mean(), k, xerr=error, color=colour, marker="D", markersize=6, capsize=3)
     bars.set_yticks(range(len(names)), names)
     bars.invert_yaxis()
-    bars.set(xlabel="UA of the test speaker (%)", title="At the setting best on the validating speaker")
+    bars.set(xlabel="UA of the test speaker (%)", title="Best on the validating speaker")
     for _, (experiment, name, colour) in METHODS.items():
         variant = "corrected" if experiment == RD else ""
         ua = pick(folds, experiment=experiment, variant=variant).groupby("setting")["ua"].mean()
@@ -245,11 +245,11 @@ def x1(document: Document, settings: dict[str, Any]) -> Figure:
         axes[0, 0].legend()
     axes[0, 0].set_xticks(x, classes["name"])
     axes[0, 0].set(ylabel="utterances", title="Classes", ylim=(0, 1.15 * classes["count"].max()))
-    colours = [style.LAYERS["T4"] if taken else "0.7" for taken in scales["taken"]]
+    colours = [style.LAYERS["T4"] if taken else style.LAYERS["T1"] for taken in scales["taken"]]
     axes[0, 1].bar(range(len(scales)), scales["saturation"], 0.6, color=colours)
     for k, value in enumerate(scales["saturation"]):
         axes[0, 1].annotate(f"{value:.3f}", (k, value), ha="center", va="bottom", fontsize=9)
-    axes[0, 1].axhspan(0.3, 0.95, color="0.9", zorder=0, linewidth=0)
+    axes[0, 1].axhspan(0.3, 0.95, color="0.92", zorder=0, linewidth=0)
     names = {"none": "raw means", "unit_norm": "unit length", "zscore": r"z-score$/\sqrt{d}$"}
     axes[0, 1].set_xticks(range(len(scales)), [names[name] for name in scales["scale"]])
     axes[0, 1].set(
