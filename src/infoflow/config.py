@@ -231,6 +231,10 @@ class Training(Section):
         None,
         description="an epoch is this many updates whatever the size of the set, and snapshots are counted in updates; each pass over the set drops the last batch if it is not full",
     )
+    evaluated: Count | None = Field(
+        None,
+        description="at snapshots before the last, loss and accuracy are those of the first so many samples of each part; null: of all",
+    )
     shuffle: bool = True
     accumulate_gradients: bool = Field(
         False,
@@ -309,6 +313,9 @@ class Experiment(Section):
     training: Training
     snapshots: Snapshots = Snapshots()
     seeds: Count = 5
+    first_seed: Annotated[int, Field(ge=0)] = Field(
+        0, description="seeds count from here; as an axis ([0, 5]) it splits a long ensemble into jobs"
+    )
     axes: dict[str, list[Any]] = Field({}, description="dotted path of a setting -> the values it takes")
     stack: list[str] = Field([], description="axes whose points train in one stacked ensemble, beside the seeds")
     variants: dict[Literal["as_published", "corrected"], dict[str, Any]] = Field(

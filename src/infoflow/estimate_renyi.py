@@ -55,11 +55,14 @@ def matrix_renyi(settings: dict[str, Any], weights: str, dataset: str) -> pd.Dat
             inputs[alpha, canonical_json(rule)] = {"X": renyi.side(exponents, alpha), "Y": labels}
 
     def recorded(snapshot: int, seed: int, errors: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        own = {name: value[seed].float() for name, value in read_weights(weights, {snapshot})[snapshot].items()}
+        own = {
+            name: value[seed - settings["first_seed"]].float()
+            for name, value in read_weights(weights, {snapshot})[snapshot].items()
+        }
         return layers_and_errors(model, own, x, y, settings["loss"], errors)
 
     rows = []
-    for seed in range(settings["seeds"]):
+    for seed in range(settings["first_seed"], settings["first_seed"] + settings["seeds"]):
         initial = {}
         if any(rule["rescaled"] for rule in settings["widths"]):
             initial = {layer: _spread(value) for layer, value in recorded(0, seed, False)[0].items()}

@@ -26,7 +26,7 @@ SETTINGS = {
     "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "maps": True,
     "widths": [MAIN, {**MAIN, "rule": "median"}, {**MAIN, "rescaled": True}], "errors": True, "epochs": None,
     "experiment": "test", "point": "base", "variant": "", "axes": {}, "estimator": "renyi", "seed": 1, "model": MODEL,
-    "loss": "cross_entropy", "steps_per_epoch": 4, "seeds": 2, "snapshots": [0, 6],
+    "loss": "cross_entropy", "steps_per_epoch": 4, "seeds": 2, "first_seed": 0, "snapshots": [0, 6],
 }  # fmt: skip
 
 
