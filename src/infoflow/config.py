@@ -445,6 +445,13 @@ class MatrixRenyi(Section):
     batch_size: Annotated[int, Field(ge=2)] = 128
     maps: bool = Field(True, description="also I(X;T) of every feature map, and the net redundancy of each layer")
     errors: bool = Field(True, description="also the information I(δ_L; δ_k) of the error signals")
+    pairs: Annotated[int, Field(ge=0)] = Field(
+        0, description="also the net redundancy of so many pairs of maps of each layer, all if it has no more"
+    )
+    planted: Annotated[int, Field(ge=0)] = Field(
+        0, description="with pairs: how well so many planted copies and dead maps of each layer are found"
+    )
+    layers: list[str] = Field([], description="only these layers; empty: all")
     epochs: list[Annotated[float, Field(ge=0)]] | None = Field(
         None, description="only the snapshots nearest to these epochs; null: every snapshot"
     )

@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).parent
 TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
-    "yu2018": [],
+    "yu2018": ["curves", "maps", "history"],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 

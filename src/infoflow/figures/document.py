@@ -87,6 +87,17 @@ class Document:
             style.save(drawn, self.save_to / self.key / figure)
         return drawn
 
+    def show_reference(self, figure: str, settings: str = "{}") -> Figure | None:
+        """The same figure of the reference results, made from the published data; None where these are shown already."""
+        folders = (Path("results/reference"), Path("../results/reference"))
+        folder = next((f for f in folders if (f / self.key / "claims.parquet").is_file()), None)
+        if self.reference or folder is None:
+            return None
+        real = Document(self.key, str(folder))
+        drawn = real.show(figure, settings)
+        drawn.suptitle("reference (real data)", fontsize=12, weight="bold", color=style.GREY, x=0.99, ha="right")
+        return drawn
+
     def verdicts(self, figure: str | None = None) -> Any:
         """Verdicts that concern a figure (or all), as a table with coloured outcomes."""
         rows = self.claims if figure is None else self.claims[self.claims["figure"] == figure]
