@@ -520,7 +520,7 @@ def margins(networks: list[Net], name: str) -> Evidence:
 def controls(
     networks: list[Net], couples: list[tuple[Net, Net]], ordered: list[Net], null: Net | None
 ) -> list[tuple[str, Net, Evidence]]:
-    """V-001-C: is the test of a seed the same under other widths, order 2 and rescaled layers?"""
+    """V-001-C: whether the test of a seed is the same under other widths, order 2 and rescaled layers."""
     tests: list[tuple[str, Net, Callable[[str], np.ndarray]]] = []
     for net in networks:
         tests += [
