@@ -25,7 +25,8 @@ class Document:
         self.results, self.reference = self._find(results)
         self.save_to = Path(save_to) if save_to else None
         self.claims = pd.read_parquet(self._file("claims"))
-        self.rehearsal = bool((self.claims["outcome"] == "rehearsal").any())
+        stand_in = self.claims["stand_in"].astype(bool)  # rehearsals too, and said panel by panel
+        self.rehearsal = bool(((self.claims["outcome"] == "rehearsal") & ~stand_in).any())
         self._tables: dict[str, pd.DataFrame] = {}
 
     def _find(self, results: str | None) -> tuple[Path, bool]:

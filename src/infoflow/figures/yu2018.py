@@ -183,7 +183,7 @@ def f5(document: Document, settings: dict[str, Any]) -> Figure:
     """Too few, enough and too many filters; what two maps can hold; and two measured maps."""
     figure, axes = style.new(2, 3, 6.6)
     angles = {3: (90, 210, 330), 4: (45, 135, 225, 315)}
-    discs = [[(0.78 * math.cos(math.radians(t)), 0.78 * math.sin(math.radians(t)), 0.42, "-") for t in angles[3]]]
+    discs = [[(0.78 * math.cos(math.radians(t)), 0.78 * math.sin(math.radians(t)), 0.34, "-") for t in angles[3]]]
     discs.append([(0.5 * math.cos(math.radians(t)), 0.5 * math.sin(math.radians(t)), 0.55, "-") for t in angles[4]])
     discs.append([*discs[1], (1.75, 0.75, 0.42, "-"), (*discs[1][2][:2], 0.47, "--")])
     titles = ["(a) few filters: independent", "(b) an adequate number", "(c) too many: $T^5$ useless, $T^6$ a copy"]
@@ -197,10 +197,10 @@ def f5(document: Document, settings: dict[str, Any]) -> Figure:
         blank(one_axes, (-1.4, 2.3), (-1.35, 1.35), title)
     partial = axes[1, 0]
     partial.add_patch(Rectangle((-1.5, -1.1), 3.0, 2.2, facecolor="0.96", edgecolor=style.GREY, linestyle="--"))
-    for x, colour in ((-0.45, BLUE), (0.45, GREEN)):
+    for x, colour in ((-0.4, BLUE), (0.4, GREEN)):
         partial.add_patch(Circle((x, 0.05), 0.8, facecolor=colour + (0.2,), edgecolor=colour, linewidth=1.5))
     for x, y, text in ((-0.85, 0.05, "unique 1"), (0.85, 0.05, "unique 2"), (0, 0.05, "redundant"), (0, -0.97, "synergy")):  # fmt: skip
-        partial.text(x, y, text, ha="center", va="center", fontsize=9)
+        partial.text(x, y, text, ha="center", va="center", fontsize=8 if text == "redundant" else 9)
     blank(partial, (-1.7, 1.7), (-1.3, 1.35), r"(d) $I(X;\{T^1,T^2\})$ taken apart")
     measured_pair(axes[1, 1], document)
     measured_bars(axes[1, 2], document)
@@ -527,7 +527,7 @@ def x2(document: Document, settings: dict[str, Any]) -> Figure:
                 here = rows[rows["epoch"] == epoch].sort_values("depth")
                 label = f"{title_of(curves, key)}, {'untrained' if line == ':' else 'trained'}"
                 axes_.plot(here["depth"], here["median"] / entropy[epoch], line, color=colour, marker="o", markersize=3.5, label=label)  # fmt: skip
-        axes_.set_title(control if control != "main" else "as published: h = 5, α = 1.01", fontsize=10)
+        axes_.set_title(control if control != "main" else "h = 5, α = 1.01", fontsize=10)
         axes_.set_xticks(range(1, 7), LAYERS)
         axes_.set_ylim(-0.05, 1.08)
     for row in axes:
@@ -536,6 +536,6 @@ def x2(document: Document, settings: dict[str, Any]) -> Figure:
     figure.legend(handles, labels, loc="outside upper center", ncols=2)
     style.note(
         figure,
-        f"Median σ: the median distance of each variable; rescaled: layers at their initial overall standard deviation; offset 4: n^(−1/(4+d)). {sources_of(document, keys)}",
+        f"First panel: as published. Median σ: the median distance of each variable; rescaled: layers at their initial overall standard deviation; offset 4: n^(−1/(4+d)). {sources_of(document, keys)}",
     )
     return figure
