@@ -475,7 +475,9 @@ def rises(net: Net, null: Net | None) -> Evidence:
     value = rank_correlations(net)
     return Evidence(
         lambda scale: value >= 1 - 0.2 * scale, value, rank_correlations(null) if null else np.array([]), SHUFFLED,
-        detail={name: np.nanmedian(tr.increasing(one, np.zeros(len(one.values), int))) for name, one in each_series(net)},
+        detail={
+            name: np.median(np.nan_to_num(tr.increasing(one, np.zeros(len(one.values), int)))) for name, one in each_series(net)
+        },
     )  # fmt: skip
 
 
