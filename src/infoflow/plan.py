@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).parent
 TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
-    "yu2018": [],
+    "yu2018": ["curves", "maps", "history"],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 
@@ -188,6 +188,7 @@ class Plan:
             "experiment": name,
             "seed": self.config.seed,
             "seeds": first.seeds,
+            "first_seed": first.first_seed,
             "model": first.model.model_dump(exclude={"noise_std"}),
             "training": first.training.model_dump(exclude=STACKABLE),
             "snapshots": snapshot_epochs(first),
@@ -281,6 +282,8 @@ class Plan:
         settings["noise_std"] = made.model.noise_std
         if section["kind"] == "renyi":
             return settings | self._renyi_settings(experiment, made, section)
+        if made.first_seed:
+            raise InputError(f"experiments.{experiment}.first_seed: {section['kind']} estimates count seeds from 0")
         if section["kind"] in READS_WEIGHTS:
             settings["model"] = made.model.model_dump(include={"kind", "activations"})
             thinning = made.probe.thinning
@@ -302,6 +305,7 @@ class Plan:
             "loss": made.training.loss,
             "steps_per_epoch": made.training.steps_per_epoch,
             "seeds": made.seeds,
+            "first_seed": made.first_seed,
             "snapshots": kept,
         }
 

@@ -65,6 +65,10 @@ class Results:
         """Arrays of a data set."""
         return read_h5(self._datasets[name], *arrays)[0]
 
+    def about(self, name: str) -> dict[str, Any]:
+        """Attributes of a data set: its source and tier, and whether it is a stand-in."""
+        return read_h5(self._datasets[name], "split")[1]
+
     def data_of(self, experiment: str, point: str) -> str:
         """Name of the data set that a point uses."""
         return self.points(experiment)[point]["dataset"]
