@@ -39,7 +39,15 @@ def ensemble(folder, loss, seeds, points):
         "observe": "hidden",
         "initial": None,
     }
-    settings = {"experiment": "x", "seed": 0, "seeds": seeds, "model": model, "training": training, "snapshots": [0, 1]}
+    settings = {
+        "experiment": "x",
+        "seed": 0,
+        "seeds": seeds,
+        "first_seed": 0,
+        "model": model,
+        "training": training,
+        "snapshots": [0, 1],
+    }
     return Folds({**settings, "points": [point] * points}, f"{folder}/x.h5")
 
 

@@ -284,6 +284,10 @@ class Training(Section):
         None,
         description="an epoch is this many updates whatever the size of the set, and snapshots are counted in updates; each pass over the set drops the last batch if it is not full",
     )
+    evaluated: Count | None = Field(
+        None,
+        description="at snapshots before the last, loss and accuracy are those of the first so many samples of each part; null: of all",
+    )
     shuffle: bool = True
     accumulate_gradients: bool = Field(
         False,
@@ -385,6 +389,9 @@ class Experiment(Section):
     training: Training
     snapshots: Snapshots = Snapshots()
     seeds: Count = 5
+    first_seed: Annotated[int, Field(ge=0)] = Field(
+        0, description="seeds count from here; as an axis ([0, 5]) it splits a long ensemble into jobs"
+    )
     axes: dict[str, list[Any]] = Field({}, description="dotted path of a setting -> the values it takes")
     stack: list[str] = Field([], description="axes whose points train in one stacked ensemble, beside the seeds")
     variants: dict[Literal["as_published", "corrected"], dict[str, Any]] = Field(
@@ -514,6 +521,13 @@ class MatrixRenyi(Section):
     batch_size: Annotated[int, Field(ge=2)] = 128
     maps: bool = Field(True, description="also I(X;T) of every feature map, and the net redundancy of each layer")
     errors: bool = Field(True, description="also the information I(δ_L; δ_k) of the error signals")
+    pairs: Annotated[int, Field(ge=0)] = Field(
+        0, description="also the net redundancy of so many pairs of maps of each layer, all if it has no more"
+    )
+    planted: Annotated[int, Field(ge=0)] = Field(
+        0, description="with pairs: how well so many planted copies and dead maps of each layer are found"
+    )
+    layers: list[str] = Field([], description="only these layers; empty: all")
     epochs: list[Annotated[float, Field(ge=0)]] | None = Field(
         None, description="only the snapshots nearest to these epochs; null: every snapshot"
     )
@@ -678,6 +692,8 @@ def _fits(experiment: Experiment, datasets: Mapping[str, Any], name: str) -> Non
         raise ValueError(
             f"{where}.training: with data of speakers there is neither steps_per_epoch, decay, accumulate_gradients nor mse"
         )
+    if wanted and experiment.first_seed:
+        raise ValueError(f"{where}.first_seed: networks of one held-out speaker each count seeds from 0")
     if wanted:
         return
     if model == "blstm":

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from infoflow.estimate_pairs import pair_rows
 from infoflow.estimators import renyi
 from infoflow.io import canonical_json, read_h5
 from infoflow.models import build
@@ -37,8 +38,10 @@ class Distances(NamedTuple):
 def matrix_renyi(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
     """Tidy rows, in bits, of every seed and snapshot: means over the mini-batches, with their standard error.
 
-    S_X (layer `input`); for every layer S_T, I_XT, I_TY, with `maps` I_XT of each `channel:k`, the net redundancy
-    Σ_c I(X;T^c) − I(X;{T^c}) and the number of dead maps, with `errors` I_delta = I(δ_L; {δ_k^c}) and max_delta.
+    S_X (layer `input`); for every layer S_T, I_XT, I_TY and over the batches the smallest margins of S(T) + S(X) ≥ S(T, X)
+    (`margin_sum`) and of S(T, X) ≥ S(T), S(X) (`margin_joint`), with `maps` I_XT of each `channel:k`, the net redundancy
+    Σ_c I(X;T^c) − I(X;{T^c}) and the number of dead maps, with `errors` I_delta = I(δ_L; {δ_k^c}) and max_delta,
+    with `pairs` what `infoflow.estimate_pairs` makes of pairs of maps.
     """
     data, about = read_h5(dataset, "x", "y", "split")
     model = build(settings["model"], tuple(data["x"].shape[1:]), about.get("classes"))
@@ -55,11 +58,14 @@ def matrix_renyi(settings: dict[str, Any], weights: str, dataset: str) -> pd.Dat
             inputs[alpha, canonical_json(rule)] = {"X": renyi.side(exponents, alpha), "Y": labels}
 
     def recorded(snapshot: int, seed: int, errors: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        own = {name: value[seed].float() for name, value in read_weights(weights, {snapshot})[snapshot].items()}
+        own = {
+            name: value[seed - settings["first_seed"]].float()
+            for name, value in read_weights(weights, {snapshot})[snapshot].items()
+        }
         return layers_and_errors(model, own, x, y, settings["loss"], errors)
 
     rows = []
-    for seed in range(settings["seeds"]):
+    for seed in range(settings["first_seed"], settings["first_seed"] + settings["seeds"]):
         initial = {}
         if any(rule["rescaled"] for rule in settings["widths"]):
             initial = {layer: _spread(value) for layer, value in recorded(0, seed, False)[0].items()}
@@ -67,6 +73,8 @@ def matrix_renyi(settings: dict[str, Any], weights: str, dataset: str) -> pd.Dat
             values, errors = recorded(snapshot, seed, settings["errors"])
             made = list(_forward(settings, values, initial, inputs, count))
             made += list(_backward(settings, errors, count))
+            if settings["pairs"]:
+                made += list(_pairs(settings, values, inputs, count))
             steps = settings["steps_per_epoch"]
             place = {"seed": seed, "epoch": snapshot / steps if steps else snapshot}
             if steps:
@@ -95,6 +103,8 @@ def _forward(
             **_ceiling(settings),
         }
     for depth, (layer, value) in enumerate(values.items(), start=1):
+        if settings["layers"] and layer not in settings["layers"]:
+            continue
         distances = _distances(value, count)
         dead = (distances.squares.amax((0, 2, 3)) == 0).tolist()
         for rule in settings["widths"]:
@@ -127,6 +137,10 @@ def _layer_rows(
     for quantity, name in (("I_XT", "X"), ("I_TY", "Y")):
         ceiling = float(sides[name].entropy.mean())
         yield {**common, "quantity": quantity, **_mean(terms.information[name]), "ceiling": ceiling}
+    about = terms.information["X"]
+    smaller = torch.minimum(sides["X"].entropy, terms.entropy)
+    yield {**common, "quantity": "margin_sum", "value": float(about.min())}
+    yield {**common, "quantity": "margin_joint", "value": float((smaller - about).min())}
     if terms.redundancy is None:
         return
     yield {**common, "quantity": "redundancy", **_mean(terms.redundancy)}
@@ -139,6 +153,25 @@ def _layer_rows(
             **place, "part": f"channel:{k}", "quantity": "I_XT", **_mean(terms.part_information[:, k]), "ceiling": ceiling,
             "relative_width": _relative_width(exponents[:, k]), "flag": _flag(settings, terms.part_entropy[:, k], silent),
         }  # fmt: skip
+
+
+def _pairs(
+    settings: dict[str, Any],
+    values: dict[str, Tensor],
+    inputs: dict[tuple[float, str], dict[str, renyi.Side]],
+    count: int,
+) -> Iterator[Row]:
+    """Rows of pairs of maps of the layers that have several, under the first width."""
+    rule = settings["widths"][0]
+    for depth, (layer, value) in enumerate(values.items(), start=1):
+        if value.shape[1] < 2 or (settings["layers"] and layer not in settings["layers"]):
+            continue
+        exponents = _exponents(_distances(value, count), rule, rule["factor"])
+        for alpha in settings["alphas"]:
+            generator = torch_generator(settings["seed"], "pairs", depth)
+            given = inputs[alpha, canonical_json(rule)]["X"]
+            for row in pair_rows(exponents, given, alpha, settings["pairs"], settings["planted"], generator):
+                yield {**_said(settings, alpha, canonical_json(rule)), "layer": layer, "depth": depth, **row}
 
 
 def _backward(settings: dict[str, Any], errors: dict[str, Tensor], count: int) -> Iterator[Row]:

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from infoflow.estimators import binning, noisy
+from infoflow.estimators import binning, noisy, renyi
 from infoflow.io import canonical_json, read_h5
 from infoflow.models import build
+from infoflow.probing.batches import held_out, layers_and_errors
 from infoflow.probing.record import read_weights
 from infoflow.seeds import torch_generator
 
@@ -32,8 +33,8 @@ def recompute(
         experiment: id of the experiment.
         point: id of its point.
         layer: layer name.
-        epoch: a recorded epoch; the last one by default.
-        estimator: id of the estimator in the config: `scalar_chain`, `linearised` or a binning.
+        epoch: a recorded epoch (update where training counts so); the last one by default.
+        estimator: id of the estimator in the config: `scalar_chain`, `linearised`, a binning or a matrix-based Rényi one.
     """
     import json
 
@@ -50,7 +51,8 @@ def recompute(
     model_settings = given["points"][experiment][point]["model"]
     tables = sorted((folder / "estimates" / experiment / point).glob(f"*.{estimator}.parquet"))
     rows = pd.concat([pd.read_parquet(path) for path in tables])
-    rows = rows[(rows["seed"] == 0) & (rows["epoch"] == epoch) & (rows["layer"] == layer)]
+    at = rows["step"].fillna(rows["epoch"])  # snapshots are named by update where training counts so
+    rows = rows[(rows["seed"] == 0) & (at == epoch) & (rows["layer"] == layer) & (rows["part"] == "layer")]
     quantity, wanted, value = RECOMPUTE[section["kind"]](given, section, model_settings, parameters, data, layer, epoch)
     rows = rows[rows["quantity"] == quantity]
     rows = rows[rows["settings"] == wanted] if wanted else rows
@@ -145,4 +147,21 @@ def _binning(
     return "H_T", canonical_json({"width": width}), float(binning.entropy(mean, width))
 
 
-RECOMPUTE = {"scalar_chain": _chain, "linearised": _linearised, "binning": _binning}
+def _renyi(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
+    """I(X; {T^c}) by the estimator of single variables, batch by batch."""
+    x, y, split = (torch.from_numpy(data[name]) for name in ("x", "y", "split"))
+    count, n, alpha, rule = section["batches"], section["batch_size"], section["alphas"][0], section["widths"][0]
+    network = build(model, tuple(x.shape[1:]), int(y.max()) + 1)
+    own = {name: value.float() for name, value in parameters.items()}
+    values = []
+    for index in held_out(split, count, n, torch_generator(given["seed"], "probe")):
+        layers, _ = layers_and_errors(network, own, x[index], y[index], "cross_entropy", errors=False)
+        variables = [x[index].flatten(1), *layers[layer].unbind(1)]
+        widths = [renyi.power_width(n, v.shape[1], rule["factor"], offset=rule["offset"]) for v in variables]
+        values.append(renyi.mutual_information(variables[0], variables[1:], alpha, widths))
+    return "I_XT", canonical_json({"alpha": alpha, "batches": count, **rule}), float(sum(values) / count)
+
+
+RECOMPUTE = {"scalar_chain": _chain, "linearised": _linearised, "binning": _binning, "renyi": _renyi}

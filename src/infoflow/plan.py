@@ -34,7 +34,7 @@ PACKAGE = Path(__file__).parent
 TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
-    "yu2018": [],
+    "yu2018": ["curves", "maps", "history"],
     "huang2016": ["corpus", "folds", "ratios", "scales", "over_time"],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
@@ -253,6 +253,7 @@ class Plan:
             "experiment": name,
             "seed": self.config.seed,
             "seeds": first.seeds,
+            "first_seed": first.first_seed,
             "model": first.model.model_dump(exclude={"noise_std"}),
             "training": first.training.model_dump(exclude=stackable | unused),
             "snapshots": snapshot_epochs(first),
@@ -353,6 +354,8 @@ class Plan:
                 raise InputError(f"experiments.{experiment}.estimators: {estimator} reads models of kind blstm")
             own = {"model": made.model.model_dump(), "seeds": made.seeds, "fold": made.training.fold}
             return settings | own
+        if made.first_seed:
+            raise InputError(f"experiments.{experiment}.first_seed: {section['kind']} estimates count seeds from 0")
         if section["kind"] in READS_WEIGHTS:
             settings["model"] = made.model.model_dump(include={"kind", "activations"})
             thinning = made.probe.thinning
@@ -390,6 +393,7 @@ class Plan:
             "loss": made.training.loss,
             "steps_per_epoch": made.training.steps_per_epoch,
             "seeds": made.seeds,
+            "first_seed": made.first_seed,
             "snapshots": kept,
         }
 

@@ -98,7 +98,7 @@ def slope(model, parameters, observed, k, i, unit, y, step=1e-6):
         t.view(-1)[unit] += sign * step
         for name in model.observed[k + 1 :]:
             if name.startswith("P"):
-                t = model.pool(t, 2)
+                t = model.pool(t)
             elif name.startswith("C"):
                 pad = model.padding[int(name[1:]) - 1]
                 t = model.activation(torch.conv2d(t, parameters[name], parameters[f"b{name}"], padding=pad))

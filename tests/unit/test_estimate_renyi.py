@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from infoflow import estimate_renyi
 from infoflow.estimate import run
+from infoflow.estimate_pairs import pair_rows
 from infoflow.estimators import renyi
 from infoflow.io import write_h5
 from infoflow.models import build
@@ -25,8 +26,9 @@ MAIN = {"rule": "power", "factor": 5.0, "error_factor": 0.1, "offset": 1, "resca
 SETTINGS = {
     "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "maps": True,
     "widths": [MAIN, {**MAIN, "rule": "median"}, {**MAIN, "rescaled": True}], "errors": True, "epochs": None,
+    "pairs": 2, "planted": 2, "layers": [],
     "experiment": "test", "point": "base", "variant": "", "axes": {}, "estimator": "renyi", "seed": 1, "model": MODEL,
-    "loss": "cross_entropy", "steps_per_epoch": 4, "seeds": 2, "snapshots": [0, 6],
+    "loss": "cross_entropy", "steps_per_epoch": 4, "seeds": 2, "first_seed": 0, "snapshots": [0, 6],
 }  # fmt: skip
 
 
@@ -161,3 +163,34 @@ def test_error_signals_small_for_the_kernel_are_flagged(made, scale, flagged):
     assert {flag == "small_delta" for flag in power} == {flagged}
     if flagged:
         assert max(row["value"] for row in rows if '"rule":"power"' in row["settings"]) < 0.01
+
+
+def test_pairs_of_maps_against_the_plain_estimator(made):
+    """All three pairs of C1 (`count` beyond them), their mean net redundancy by the estimator of single variables."""
+    _, x, _, values, _ = made
+    batch = values["C1"][:16]
+    sx, st = width(144), width(batch.shape[2])
+    exponents = (renyi.squared_distances(batch.transpose(0, 1)) / (2 * st**2))[None].expand(4, -1, -1, -1)
+    squares = renyi.squared_distances(x[:16].flatten(1)) / (2 * sx**2)
+    given = renyi.side(squares[None].expand(4, -1, -1), 1.01)
+    rows = {r["quantity"]: r for r in pair_rows(exponents, given, 1.01, 9, 2, torch.Generator().manual_seed(0))}
+
+    def about_x(*maps):
+        return float(renyi.mutual_information(x[:16], [batch[:, k] for k in maps], 1.01, [sx, *[st] * len(maps)]))
+
+    net = {(i, j): about_x(i) + about_x(j) - about_x(i, j) for i, j in ((0, 1), (0, 2), (1, 2))}
+    assert rows["pair_redundancy"]["value"] == pytest.approx(np.mean(list(net.values())), abs=1e-9)
+    assert rows["pair_redundancy"]["std_error"] == pytest.approx(0, abs=1e-12)
+    assert rows["pair_synergy"]["value"] == pytest.approx(-min(net.values()), abs=1e-9)
+    i, j = min(net, key=net.get)
+    assert rows["pair_synergy"]["part"] == f"pair:{i}-{j}"
+    assert rows["auc_dead"]["value"] == 1.0
+
+
+def test_a_planted_copy_ranks_above_maps_that_tell_of_different_things():
+    torch.manual_seed(0)
+    x = torch.randn(5, 24, 3, dtype=torch.float64)
+    given = renyi.side(renyi.squared_distances(x) / 2, 1.01)
+    apart = torch.stack([renyi.squared_distances(x[..., k : k + 1]) * 2 for k in range(3)], 1)
+    rows = {r["quantity"]: r for r in pair_rows(apart, given, 1.01, 9, 3, torch.Generator().manual_seed(0))}
+    assert rows["auc_copies"]["value"] == 1.0

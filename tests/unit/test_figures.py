@@ -15,6 +15,7 @@ from infoflow.plan import Plan
 ROOT = Path(__file__).parents[2]
 PLAN = Plan(read(str(ROOT / "config.yaml")))
 FIGURES = [(document, figure) for document, section in PLAN.documents.items() for figure in section.figures]
+WITHOUT = {document for document in PLAN.documents if not (ROOT / "results/reference" / document).is_dir()}
 
 
 class Traced(Document):
@@ -33,6 +34,8 @@ class Traced(Document):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("document", "figure"), FIGURES)
 def test_a_figure_is_drawn_from_the_tables_and_experiments_that_the_config_names(document, figure):
+    if document in WITHOUT:
+        pytest.skip(f"no reference results of {document} yet; its own tests draw from made-up tables")
     section = PLAN.documents[document].figures[figure]
     traced = Traced(document, section.experiments)
     traced.show(figure, canonical_json(PLAN.notebook_settings(document)))

@@ -64,7 +64,15 @@ def fold_settings(points=({},), seeds=1, epochs=2, layers=(6, 5, 2), **training)
     activations = [*["tanh"] * (len(layers) - 2), "linear"]
     model = {"kind": "mlp", "layers": list(layers), "activations": activations, "observe": "hidden", "initial": None}
     made = [base | {"id": f"p{k}"} | changes for k, changes in enumerate(points)]
-    about = {"experiment": "x", "seed": 1, "seeds": seeds, "model": model, "training": rule, "points": made}
+    about = {
+        "experiment": "x",
+        "seed": 1,
+        "seeds": seeds,
+        "first_seed": 0,
+        "model": model,
+        "training": rule,
+        "points": made,
+    }
     return about | {"snapshots": list(range(epochs + 1))}
 
 

@@ -243,7 +243,9 @@ def test_thinning_takes_one_rule(given):
 
 
 def test_a_disabled_document_costs_nothing():
-    plan = Plan(read("config.yaml"))
+    raw = copy.deepcopy(DEFAULT)
+    raw["documents"]["yu2018"]["enabled"] = False
+    plan = Plan(parse(raw))
     assert "yu2018" in plan.config.documents
     assert "yu2018" not in plan.documents
     assert not [job for job in plan.train_jobs() if job.id.startswith("yu_")]
@@ -259,7 +261,7 @@ def test_snapshots_within_an_epoch_and_lists_as_axis_values():
     assert steps[-1] == 4690
     assert sum(0 < step < 469 for step in steps) >= 10
     controls = plan.estimate_settings("yu_baseline", point, "all", "renyi_controls")
-    assert controls["snapshots"] == [0, 1407, 4690]
+    assert {0, 1407, 4690} <= set(controls["snapshots"]) <= set(steps)
     assert (
         plan.estimate_settings("yu_filters", "dataset~mnist.initialisation~xavier.filters~2-6", "all", "renyi_maps")[
             "axes"

@@ -54,12 +54,12 @@ LENET = {
 
 def settings(model=CHAIN, epochs=6, seeds=2, points=1, **training):
     rule = {
-        "loss": "mse", "optimiser": "sgd", "batch_size": 25, "epochs": epochs, "shuffle": False,
+        "loss": "mse", "optimiser": "sgd", "batch_size": 25, "epochs": epochs, "shuffle": False, "evaluated": None,
         "accumulate_gradients": False, "decay": None,
     } | training  # fmt: skip
     point = {"noise_std": 0.05, "learning_rate": 0.01, "orthonormal": 0.0, "clustering_penalty": 0.0, "labels": "task"}
     return {
-        "experiment": "test", "seed": 1, "seeds": seeds, "model": model, "training": rule, "snapshots": [0, epochs],
+        "experiment": "test", "seed": 1, "seeds": seeds, "first_seed": 0, "model": model, "training": rule, "snapshots": [0, epochs],
         "points": [{"id": f"p{k}", **point} for k in range(points)],
     }  # fmt: skip
 

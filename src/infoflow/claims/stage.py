@@ -66,7 +66,7 @@ class Results:
         return read_h5(self._datasets[name], *arrays)[0]
 
     def about(self, name: str) -> dict[str, Any]:
-        """Attributes of a data set."""
+        """Attributes of a data set: its source and tier, and whether it is a stand-in."""
         return read_h5(self._datasets[name], "y")[1]
 
     def data_of(self, experiment: str, point: str) -> str:

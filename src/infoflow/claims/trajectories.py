@@ -102,10 +102,10 @@ def escape(one: Series, level: float = 0.5, records: int = 5) -> np.ndarray:
 
 
 def increasing(one: Series, start: np.ndarray) -> np.ndarray:
-    """Spearman's ρ between epoch and value from an index on, (seeds,); nan where fewer than five points are left."""
+    """Spearman's ρ between epoch and value from an index on, (seeds,); nan where fewer than five points are left or none differs."""
     rho = np.full(len(one.values), np.nan)
     for i, first in enumerate(start):
-        if one.values.shape[1] - first >= 5:
+        if one.values.shape[1] - first >= 5 and np.ptp(one.values[i, first:]) > 0:
             rho[i] = stats.spearmanr(one.epochs[first:], one.values[i, first:])[0]
     return rho
 

@@ -25,7 +25,8 @@ class Document:
         self.results, self.reference = self._find(results)
         self.save_to = Path(save_to) if save_to else None
         self.claims = pd.read_parquet(self._file("claims"))
-        self.rehearsal = bool((self.claims["outcome"] == "rehearsal").any())
+        stand_in = self.claims["stand_in"].astype(bool)  # rehearsals too, and said panel by panel
+        self.rehearsal = bool(((self.claims["outcome"] == "rehearsal") & ~stand_in).any())
         self._tables: dict[str, pd.DataFrame] = {}
 
     def _find(self, results: str | None) -> tuple[Path, bool]:
@@ -85,6 +86,17 @@ class Document:
             style.stamp(drawn, "rehearsal")
         if self.save_to:
             style.save(drawn, self.save_to / self.key / figure)
+        return drawn
+
+    def show_reference(self, figure: str, settings: str = "{}") -> Figure | None:
+        """The same figure of the reference results, made from the published data; None where these are shown already."""
+        folders = (Path("results/reference"), Path("../results/reference"))
+        folder = next((f for f in folders if (f / self.key / "claims.parquet").is_file()), None)
+        if self.reference or folder is None:
+            return None
+        real = Document(self.key, str(folder))
+        drawn = real.show(figure, settings)
+        drawn.suptitle("reference (real data)", fontsize=12, weight="bold", color=style.GREY, x=0.99, ha="right")
         return drawn
 
     def verdicts(self, figure: str | None = None) -> Any:

@@ -13,7 +13,34 @@ from infoflow.models.activations import ACTIVATIONS
 from infoflow.models.mlp import Moments
 
 KERNEL = 5
-POOLINGS = {"max": F.max_pool2d, "average": F.avg_pool2d}
+
+
+class MaxPool(torch.autograd.Function):
+    """Maximum of 2 × 2 squares, an odd last row or column left out: `max_pool2d`, many times as fast on one CPU thread."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        """(n, maps, h, w) -> (n, maps, h // 2, w // 2)."""
+        height, width = (side // 2 * 2 for side in x.shape[-2:])
+        a, b, c, d = (x[..., i:height:2, j:width:2] for i in (0, 1) for j in (0, 1))
+        upper, lower = torch.maximum(a, b), torch.maximum(c, d)
+        if ctx.needs_input_grad[0]:
+            row = x.shape[-1]
+            corner = 2 * row * torch.arange(height // 2)[:, None] + 2 * torch.arange(width // 2)
+            place = torch.where(lower > upper, (d > c) + row, b > a) + corner  # the first of equal maxima
+            ctx.save_for_backward(x, place)
+        return torch.maximum(upper, lower)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        """Gradients go to the places of the maxima."""
+        x, place = ctx.saved_tensors
+        return torch.ops.aten.max_pool2d_with_indices_backward(
+            gradient.contiguous(), x, [2, 2], [2, 2], [0, 0], [1, 1], False, place
+        )
+
+
+POOLINGS = {"max": MaxPool.apply, "average": lambda x: F.avg_pool2d(x, 2)}
 
 
 class Cnn:
@@ -53,7 +80,7 @@ class Cnn:
         self.dense = list(zip([filters[-1] * side**2, *dense], [*dense, classes], strict=True))
         layers += [(f"F{k}", (width,)) for k, width in enumerate(dense, start=1)]
         shown = [(n, s) for n, s in layers if observe == "layers" or not n.startswith("C")]
-        self.shapes = dict(shown)
+        self.shapes, self.last = dict(shown), shown[-1][0]
         self.observed = [n if observe == "layers" else f"T{k}" for k, (n, _) in enumerate(shown, start=1)]
         self.maps = [shape[0] if len(shape) == 3 else 1 for shape in self.shapes.values()]
         self.noise_units = sum(math.prod(shape) for shape in self.shapes.values())
@@ -80,26 +107,31 @@ class Cnn:
         return parameters
 
     def forward(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Outputs and flattened observed layers; `x` is (nets, batch, channels, side, side)."""
+        """Outputs and flattened observed layers, without noise only the last of them; `x` is (nets, batch, channels, side, side)."""
         # A loop, not grouped convolutions: on a CPU the stack is no faster.
-        made = [
-            self.one({n: p[i] for n, p in parameters.items()}, x[i], None if noise is None else noise[i])
-            for i in range(len(x))
-        ]
+        nets = [{n: p[i] for n, p in parameters.items()} for i in range(len(x))]
+        if noise is None:
+            made = [self.one(own, x[i], observe=False) for i, own in enumerate(nets)]
+        else:
+            made = [self.one(own, x[i], noise[i]) for i, own in enumerate(nets)]
         return torch.stack([output for output, _ in made]), [
             torch.stack([value.flatten(1) for value in layer]) for layer in zip(*(o for _, o in made), strict=True)
         ]
 
-    def one(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+    def one(
+        self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None = None, observe: bool = True
+    ) -> tuple[Tensor, list[Tensor]]:
         """Output (batch, classes) and observed layers (batch, maps, side, side) or (batch, width) of one network.
 
         The output is computed from the very tensors that are returned, so that gradients with respect to them exist.
+        Not to `observe` leaves all but the last layer out, and takes an activation after its maximum, which is the same
+        for functions that rise, and a quarter of the work.
         """
         t, observed, start = x, [], 0
 
         def seen(name: str, t: Tensor) -> Tensor:
             nonlocal start
-            if name not in self.shapes:
+            if name not in self.shapes or not (observe or name == self.last):
                 return t
             if noise is not None:
                 size = math.prod(self.shapes[name])
@@ -110,8 +142,10 @@ class Cnn:
 
         for k, pad in enumerate(self.padding, start=1):
             t = F.conv2d(t, parameters[f"C{k}"], parameters[f"bC{k}"], padding=pad)
-            t = seen(f"C{k}", self.activation(t))
-            t = seen(f"P{k}", self.pool(t, 2))
+            if observe or self.pool is not MaxPool.apply:
+                t = seen(f"P{k}", self.pool(seen(f"C{k}", self.activation(t))))
+            else:
+                t = seen(f"P{k}", self.activation(self.pool(t)))
         t = t.flatten(1)
         for k in range(1, len(self.dense)):
             t = seen(f"F{k}", self.activation(F.linear(t, parameters[f"D{k}"], parameters[f"bD{k}"])))

@@ -77,6 +77,7 @@ class Ensemble:
         self.settings, self.training = settings, settings["training"]
         self.by_update = self.training.get("steps_per_epoch")  # updates that make an epoch, where rounds are updates
         self.points, self.seeds = settings["points"], settings["seeds"]
+        self.names = range(settings["first_seed"], settings["first_seed"] + self.seeds)  # what seeds their generators
         self.nets = len(self.points) * self.seeds
         self._load(dataset)
         self.model = build(settings["model"], tuple(self.x.shape[2:]), self.data.get("classes"))
@@ -84,10 +85,10 @@ class Ensemble:
         self.orthonormal = self._per_net("orthonormal")
         self.penalty = self._per_net("clustering_penalty")
         root = settings["seed"]
-        once = self.model.initialise([torch_generator(root, seed, "init") for seed in range(self.seeds)])
+        once = self.model.initialise([torch_generator(root, seed, "init") for seed in self.names])
         self.parameters = {k: v.repeat(len(self.points), *[1] * (v.dim() - 1)) for k, v in once.items()}
         self.optimiser = self._optimiser()
-        self.streams = {seed: torch_generator(root, seed, "training") for seed in range(self.seeds)}
+        self.streams = {seed: torch_generator(root, seed, "training") for seed in self.names}
         self.round = 0
         self.kept: dict[str, Tensor] = {}
         self.history: dict[str, list[np.ndarray]] = {"round": [], "value": []}
@@ -96,11 +97,15 @@ class Ensemble:
         arrays, self.data = read_h5(dataset)
         x, y, split = (torch.from_numpy(arrays[name]) for name in ("x", "y", "split"))
         own = y.dim() == 2  # each seed has drawn its own samples
-        if own and len(x) < self.seeds:
+        if own and len(x) < self.names.stop:
             raise InputError(
-                f"{dataset}: holds draws for {len(x)} seeds, the experiment asks for {self.seeds}; raise datasets.….seeds"
+                f"{dataset}: holds draws for {len(x)} seeds, the experiment asks for {self.names.stop}; raise datasets.….seeds"
             )
-        x, y = (x[: self.seeds], y[: self.seeds]) if own else (x[None], y[None])
+        x, y = (
+            (x[self.names.start : self.names.stop], y[self.names.start : self.names.stop])
+            if own
+            else (x[None], y[None])
+        )
         train, test = torch.nonzero(split == 0).flatten(), torch.nonzero(split == 1).flatten()
         self.x, self.y = x[:, train], y[:, train]  # (seeds or 1, samples, …)
         self.splits = {"train": (self.x, self.y)}
@@ -108,8 +113,8 @@ class Ensemble:
             self.splits["test"] = (x[:, test], y[:, test])
         rows = []
         for point in self.points:
-            for seed in range(self.seeds):
-                labels = self.y[seed % len(self.y)]
+            for k, seed in enumerate(self.names):
+                labels = self.y[k % len(self.y)]
                 if point["labels"] == "shuffled":
                     order = torch.randperm(
                         len(labels), generator=torch_generator(self.settings["seed"], seed, "labels")
@@ -185,7 +190,7 @@ class Ensemble:
         noisy = bool((self.std > 0).any())
         order = torch.arange(samples).expand(self.seeds, passes, samples).contiguous()
         noise = torch.empty(self.seeds, rounds, self.model.noise_units, self._noise_rows()) if noisy else None
-        for seed, stream in self.streams.items():
+        for seed, stream in enumerate(self.streams.values()):
             if self.training["shuffle"]:
                 order[seed] = torch.stack([torch.randperm(samples, generator=stream) for _ in range(passes)])
             if noise is not None:
@@ -252,7 +257,9 @@ class Ensemble:
             self.kept[f"{self.round}/{name}"] = value.detach().clone()
         generator = torch_generator(self.settings["seed"], "evaluation", self.round)
         values = []
-        for x, y in self.splits.values():
+        last = self.round == self.training["epochs"] * (self.by_update or 1)
+        size = None if last else self.training["evaluated"]
+        for x, y in ((x[:, :size], y[:, :size]) for x, y in self.splits.values()):
             for noisy in (False, True):
                 z = None
                 if noisy and bool((self.std > 0).any()):
@@ -310,7 +317,7 @@ class Ensemble:
             "snapshots": stored,
             "epochs": epochs,
             "steps": [r * updates for r in stored],
-            "seeds": list(range(self.seeds)),
+            "seeds": list(self.names),
         }
         metadata = {"run": canonical_json(about)}  # one entry: safetensors writes several in any order
         values = np.stack(self.history["value"])  # (rounds, splits × noisy × metrics, nets)
@@ -320,7 +327,7 @@ class Ensemble:
             with atomic(f"{folder}/weights.safetensors") as temporary:
                 save_file({n: v[own].contiguous() for n, v in self.kept.items()}, temporary, metadata)
             grid = pd.MultiIndex.from_product(
-                [rounds, range(len(columns)), range(self.seeds)], names=["round", "column", "seed"]
+                [rounds, range(len(columns)), self.names], names=["round", "column", "seed"]
             )
             table = pd.DataFrame({"value": values[:, :, own].astype(np.float64).ravel()}, index=grid).reset_index()
             for i, name in enumerate(("split", "noisy", "metric")):
