@@ -93,7 +93,7 @@ def f3(document: Document, settings: dict[str, Any]) -> Figure:
         rows = pick(folds, experiment=RD, variant=variant)
         grid = sorted(rows["setting"].unique())
         _curve(top, rows, grid, "last", COLOURS["ua"], "rate–distortion network")
-        style.level(top, encoder, f"encoder–decoder {encoder:.1f} %")
+        top.axhline(encoder, color="black", linestyle=":", linewidth=1.2, label=f"encoder–decoder, {encoder:.1f} %")
         style.level(top, 25.0, "chance")
         for layer in ("X1", "X2"):
             for n, line, mark in zip(sizes, ("-", "--"), ("o", "s"), strict=False):
@@ -115,7 +115,8 @@ def f3(document: Document, settings: dict[str, Any]) -> Figure:
         loss = "Loss as published, fixed step" if variant == "as_published" else r"Corrected: loss divided by $1+\beta$"
         top.set_title(loss)
         _trade_off_axis(bottom, grid)
-    axes[0, 0].set(ylabel="unweighted accuracy (%)", ylim=(15, 95))
+    axes[0, 0].set(ylabel="unweighted accuracy (%)", ylim=(15, 100))
+    axes[0, 1].legend(loc="lower right", bbox_to_anchor=(1.0, 0.18))
     axes[1, 0].set(ylabel=r"$I_2(X^\ell; X)\,/\,S_2(K)$", ylim=(-0.02, 1.1))
     axes[1, 1].legend(loc="upper left", bbox_to_anchor=(0.0, 0.93), ncols=1)
     style.note(figure, f"{_about(document)} Mean over the folds of speakers held out; bands: the central 80 % of folds (ratios: n = {sizes[0]}), on training contexts. In the document 37 is the chosen trade-off, with 52.54 % UA, and 52.86 % for the encoder–decoder.")  # fmt: skip
