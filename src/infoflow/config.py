@@ -70,6 +70,20 @@ class BitSequenceData(Section):
     label: Literal["parity", "majority"] = "majority"
 
 
+class TeacherStudentData(Section):
+    """Noisy examples of a linear teacher on Gaussian inputs, drawn anew by each seed (Saxe et al. 2018)."""
+
+    kind: Literal["teacher_student"]
+    inputs: Count = 100
+    relevant: Count = Field(100, description="inputs with a teacher weight; the others do not matter")
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.5, description="of the answers; without it their standard deviation is 1"
+    )
+    train: Count = 100
+    test: Count = 1000
+    seeds: Count = 5
+
+
 class ImageData(Section):
     """What every set of images has."""
 
@@ -146,6 +160,11 @@ class FmaData(MusicData):
         "auto",
         description="standin: composed music; full: `fma_metadata` and `fma_small` under `data_root`; auto: full if they are there, else standin",
     )
+    medleys: Count | None = Field(
+        None,
+        description="so many recordings, each joined from tracks of one genre; for sizes that the stand-in lacks",
+    )
+    medley_samples: Count = Field(660_000, description="length of a medley")
     published_split: bool = Field(True, description="FMA's own parts; otherwise `train_fraction`, by artist")
     bad_files: Literal["stop", "leave_out"] = Field(
         "leave_out", description="three of FMA's files hold no audio: they are named, and left out"
@@ -174,6 +193,7 @@ Dataset = Annotated[
     | FashionMnistData
     | SvhnData
     | ImageFolderData
+    | TeacherStudentData
     | FmaData
     | MusicFolderData
     | MusicManifestData,
@@ -461,6 +481,13 @@ class Binning(Section):
     )
 
 
+class LinearGaussian(Section):
+    """Exact information of linear layers on Gaussian inputs, from the weights."""
+
+    kind: Literal["linear_gaussian"]
+    std: Positive = Field(0.1, description="of the noise that the analysis adds to the layer")
+
+
 class WideLayers(Section):
     """Binned, kernel-density and nearest-neighbour estimates of layers too wide to keep, from the weights."""
 
@@ -478,6 +505,10 @@ class WideLayers(Section):
     layers: list[str] = Field([], description="only these layers; empty: all")
     epochs: list[Annotated[int, Field(ge=0)]] | None = Field(None, description="snapshots nearest to these; null: all")
     inputs: Count | None = Field(None, description="at most this many evenly spaced samples")
+    published_rows: Annotated[list[Count], Field(max_length=2)] = Field(
+        [],
+        description="[training, validation]: the array as published holds the training rows, the first of them overwritten by the validation rows, and zeros; empty: every row is its own",
+    )
 
 
 class Clustering(Section):
@@ -547,6 +578,7 @@ Estimator = Annotated[
     | SamplePropagation
     | Binning
     | WideLayers
+    | LinearGaussian
     | Clustering
     | Values
     | Histograms

@@ -1,12 +1,12 @@
 """Binned, kernel-density and nearest-neighbour estimates of layers too wide to keep on disk: made from the weights.
 
-One layer of one snapshot is in memory at a time. A layer is looked at as a whole and, where asked, map by map.
+One snapshot is in memory at a time. A layer is looked at as a whole and, where asked, map by map.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -49,44 +49,62 @@ def wide_layers(settings: dict[str, Any], weights: str, dataset: str) -> pd.Data
     if divisor is not None:
         x = x.float() / float(divisor)
 
-    def values(snapshot: int, seed: int, layer: str) -> Tensor:
+    def values(snapshot: int, seed: int) -> dict[str, Tensor]:
         stored = read_weights(weights, {snapshot})[snapshot]
-        return layer_values(model, {name: value[seed] for name, value in stored.items()}, x, layer)
+        own = {name: value[seed] for name, value in stored.items()}
+        return {layer: v for layer, v in layer_values(model, own, x).items() if layer in layers}
 
     rows = []
     for seed in range(settings["seeds"]):
-        for layer in layers:
-            edges = _range_over_run(settings, lambda snapshot: values(snapshot, seed, layer))  # noqa: B023
-            for snapshot in settings["snapshots"]:
-                activity = values(snapshot, seed, layer)  # (n, maps, size)
+        edges = _ranges_over_run(settings["run_bins"], (values(k, seed) for k in settings["snapshots"]))
+        for snapshot in settings["snapshots"]:
+            for layer, made in values(snapshot, seed).items():
+                activity = as_published(made, settings["published_rows"])
                 place = {"seed": seed, "epoch": snapshot, "layer": layer, "depth": model.observed.index(layer) + 1}
-                rows += [{**place, **row} for row in _of_layer(settings, activity, y, edges)]
+                rows += [{**place, **row} for row in _of_layer(settings, activity, y, edges.get(layer))]
         print(f"seed {seed}: {len(settings['snapshots'])} snapshots", flush=True)
     return tidy(rows, settings)
 
 
 @torch.no_grad()
-def layer_values(model: Any, parameters: dict[str, Tensor], x: Tensor, layer: str) -> Tensor:
-    """Noiseless values (n, maps, size) of one observed layer of one network, (n, 1, width) of a dense one.
+def layer_values(model: Any, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    """Noiseless values (n, maps, size) of the observed layers of one network, (n, 1, width) of dense ones.
 
     Convolutional networks run in float32, as they were trained; dense ones in float64.
     """
     if not hasattr(model, "maps"):
-        return model.moments(parameters, x.double(), 0.0)[layer].mean[:, None]
+        return {k: moments.mean[:, None] for k, moments in model.moments(parameters, x.double(), 0.0).items()}
     own = {name: value.float() for name, value in parameters.items()}
-    place = model.observed.index(layer)
     size = max(1, BLOCK // max(1, sum(math.prod(shape) for shape in model.shapes.values())))
-    blocks = [model.one(own, x[start : start + size])[1][place] for start in range(0, len(x), size)]
-    return torch.cat(blocks).reshape(len(x), model.maps[place], -1)
+    blocks = zip(*(model.one(own, x[start : start + size])[1] for start in range(0, len(x), size)), strict=True)
+    joined = zip(model.observed, model.maps, blocks, strict=True)
+    return {layer: torch.cat(parts).reshape(len(x), maps, -1) for layer, maps, parts in joined}
 
 
-def _range_over_run(settings: dict[str, Any], values: Any) -> tuple[float, float, int] | None:
+def as_published(activity: Tensor, rows: list[int]) -> Tensor:
+    """Rows (n, …) as the published code left them: training and validation rows written from 0, the rest zero.
+
+    The loader's indices were positions within a part, and both parts wrote into one array of all tracks
+    (Ausilio et al. 2023): labels no longer belong to their rows.
+    """
+    if not rows:
+        return activity
+    train, validation = rows
+    published = torch.zeros_like(activity)
+    published[:train] = activity[:train]
+    published[:validation] = activity[train : train + validation]
+    return published
+
+
+def _ranges_over_run(bins: int | None, values: Iterable[dict[str, Tensor]]) -> dict[str, tuple[float, float, int]]:
     """Bins from a layer's least to its greatest value over all snapshots: a range that grows would fake compression."""
-    if not settings["run_bins"]:
-        return None
-    ends = [(float(v.min()), float(v.max())) for v in map(values, settings["snapshots"])]
-    low, high = min(e[0] for e in ends), max(e[1] for e in ends)
-    return (low, high, settings["run_bins"]) if high > low else None
+    if bins is None:
+        return {}
+    ends: dict[str, list[float]] = {}
+    for snapshot in values:
+        for layer, activity in snapshot.items():
+            ends.setdefault(layer, []).extend([float(activity.min()), float(activity.max())])
+    return {layer: (min(e), max(e), bins) for layer, e in ends.items() if max(e) > min(e)}
 
 
 def _of_layer(

@@ -29,7 +29,7 @@ TABLES = {
 }
 
 # What an estimator reads, by its kind, and the family files that it uses.
-READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters", "renyi", "wide_layers"}
+READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters", "renyi", "wide_layers", "linear_gaussian"}
 FAMILY = {
     "scalar_chain": "noisy",
     "scalar_density": "noisy",
@@ -40,6 +40,7 @@ FAMILY = {
     "clustering": "clustering",
     "renyi": "renyi",
     "wide_layers": "binning kde knn",
+    "linear_gaussian": "",
     "values": "clustering",
     "histograms": "clustering",
 }

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from infoflow.data import music
+from infoflow.data import mel, music
 from infoflow.data.local_files import FMA_AUDIO, FMA_TRACKS
 from infoflow.io import InputError
 from infoflow.seeds import numpy_generator
@@ -42,6 +42,10 @@ def _finish(
     if not settings["published_split"]:
         tracks = [t._replace(part="") for t in tracks]
     arrays, attributes = music.finish(settings, tracks, genres, said, left_out)
+    if settings["medleys"]:
+        rng = numpy_generator(settings["seed"], "fma", "medleys")
+        arrays = music.medleys(arrays, settings["medleys"], mel.frames(settings["medley_samples"]), rng)
+        attributes["source"] += f", {settings['medleys']} medleys"
     if relative:  # the folder is gone by now
         attributes["record"] = attributes["record"].replace(f"{root}/", "")
     return arrays, attributes

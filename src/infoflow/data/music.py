@@ -99,6 +99,19 @@ def _limited(tracks: Sequence[Track], settings: dict[str, Any]) -> list[Track]:
     return [tracks[k] for k in np.sort(np.argsort(rank, kind="stable")[:limit])]
 
 
+def medleys(arrays: dict[str, np.ndarray], count: int, frames: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """`count` spectrograms of `frames` frames, each joined from random tracks of one genre and part, genres in turn."""
+    x, y, part = arrays["x"], arrays["y"], arrays["split"]
+    pieces, genres = -(-frames // x.shape[-1]), np.unique(y)
+    made, labels = np.empty((count, *x.shape[1:-1], frames), x.dtype), genres[rng.permutation(count) % len(genres)]
+    parts = np.zeros(count, np.uint8)
+    parts[rng.permutation(count)[: round(count * part.mean())]] = 1
+    for k in range(count):
+        own = np.flatnonzero((y == labels[k]) & (part == parts[k]))
+        made[k] = np.concatenate(list(x[rng.choice(own, pieces)]), -1)[..., :frames]
+    return {"x": made, "y": labels, "split": parts, "group": np.arange(count)}
+
+
 def split(tracks: Sequence[Track], y: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     """Part of every track, (n,): 0 training, 1 held out; as published, else by whole groups within each genre.
 
