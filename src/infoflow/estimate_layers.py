@@ -193,5 +193,5 @@ def _neighbours(settings: dict[str, Any], activity: Tensor) -> Iterator[Row]:
     k = settings["neighbour"]
     if k is not None:
         value = float(knn.entropy(activity, k, offset=settings["offset"]))
-        said = canonical_json({"k": k, "offset": settings["offset"]})
+        said = canonical_json({"d": activity.shape[1], "k": k, "offset": settings["offset"]})
         yield {"quantity": "h_T", "settings": said, "value": value, "width": math.nan}

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import torch
 
+from infoflow.estimate_gaussian import information
+from infoflow.estimate_layers import layer_values
 from infoflow.estimators import binning, noisy
 from infoflow.io import canonical_json, read_h5
 from infoflow.models import build
@@ -33,7 +35,7 @@ def recompute(
         point: id of its point.
         layer: layer name.
         epoch: a recorded epoch; the last one by default.
-        estimator: id of the estimator in the config: `scalar_chain`, `linearised` or a binning.
+        estimator: id of the estimator in the config: one of the kinds in `RECOMPUTE`.
     """
     import json
 
@@ -56,7 +58,7 @@ def recompute(
     model_settings = given["points"][experiment][point]["model"]
     tables = sorted((folder / "estimates" / experiment / point).glob(f"*.{estimator}.parquet"))
     rows = pd.concat([pd.read_parquet(path) for path in tables])
-    rows = rows[(rows["seed"] == 0) & (rows["epoch"] == epoch) & (rows["layer"] == layer)]
+    rows = rows[(rows["seed"] == 0) & (rows["epoch"] == epoch) & (rows["layer"] == layer) & (rows["part"] == "layer")]
     quantity, wanted, value = RECOMPUTE[section["kind"]](given, section, model_settings, parameters, data, layer, epoch)
     rows = rows[rows["quantity"] == quantity]
     rows = rows[rows["settings"] == wanted] if wanted else rows
@@ -111,4 +113,26 @@ def _binning(
     return "H_T", canonical_json({"width": width}), float(binning.entropy(mean, width))
 
 
-RECOMPUTE = {"scalar_chain": _chain, "linearised": _linearised, "binning": _binning}
+def _wide_layers(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
+    x, width = torch.from_numpy(data["x"]), section["widths"][0]
+    network = build(model, tuple(x.shape[1:]), int(data["y"].max()) + 1)
+    activity = layer_values(network, parameters, x)[layer].flatten(1)
+    value = float(binning.entropy(activity, width, pooled=True))
+    return "H_T", canonical_json({"pooled": True, "width": width}), value
+
+
+def _gaussian(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
+    return "I_XT", None, float(information(parameters["W1"], section["std"]))
+
+
+RECOMPUTE = {
+    "scalar_chain": _chain,
+    "linearised": _linearised,
+    "binning": _binning,
+    "wide_layers": _wide_layers,
+    "linear_gaussian": _gaussian,
+}

@@ -24,7 +24,7 @@ TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
     "yu2018": [],
-    "padova2023": [],
+    "padova2023": ["curves", "history", "spectra", "record"],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 
