@@ -160,9 +160,10 @@ class FmaData(MusicData):
         "auto",
         description="standin: composed music; full: `fma_metadata` and `fma_small` under `data_root`; auto: full if they are there, else standin",
     )
+    per_genre: Count = Field(60, description="standin: composed tracks of each genre, over 20 artists")
     medleys: Count | None = Field(
         None,
-        description="so many recordings, each joined from tracks of one genre; for sizes that the stand-in lacks",
+        description="so many recordings, each joined from tracks of one genre, where the tracks are shorter than `medley_samples`: for sizes that the stand-in lacks",
     )
     medley_samples: Count = Field(660_000, description="length of a medley")
     published_split: bool = Field(True, description="FMA's own parts; otherwise `train_fraction`, by artist")

@@ -11,7 +11,7 @@ from infoflow.data.local_files import FMA_AUDIO, FMA_TRACKS
 from infoflow.io import InputError
 from infoflow.seeds import numpy_generator
 
-STANDIN_PER_GENRE, STANDIN_SECONDS = 60, 6.0
+STANDIN_SECONDS = 6.0
 SUBSETS = ("small", "medium", "large")  # each holds the ones before it
 
 
@@ -21,9 +21,10 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     from infoflow.data.standins.music import write as compose
 
     if settings["source"] == "standin":
+        settings = {**settings, "samples": min(settings["samples"], round(STANDIN_SECONDS * mel.RATE))}
         with tempfile.TemporaryDirectory() as folder:
             rng = numpy_generator(settings["seed"], "fma", "stand-in")
-            compose(Path(folder), STANDIN_PER_GENRE, STANDIN_SECONDS, rng)
+            compose(Path(folder), settings["per_genre"], STANDIN_SECONDS, rng)
             said = {
                 "source": "composed music in FMA's layout",
                 "tier": "stand-in",
@@ -42,7 +43,7 @@ def _finish(
     if not settings["published_split"]:
         tracks = [t._replace(part="") for t in tracks]
     arrays, attributes = music.finish(settings, tracks, genres, said, left_out)
-    if settings["medleys"]:
+    if settings["medleys"] and arrays["x"].shape[-1] < mel.frames(settings["medley_samples"]):
         rng = numpy_generator(settings["seed"], "fma", "medleys")
         arrays = music.medleys(arrays, settings["medleys"], mel.frames(settings["medley_samples"]), rng)
         attributes["source"] += f", {settings['medleys']} medleys"

@@ -22,7 +22,7 @@ SAMPLES = 22_050
 def _settings(tmp_path, **changes):
     common = {
         "dataset": "own", "seed": 1, "data_root": str(tmp_path), "samples": SAMPLES, "train_fraction": 0.5, "limit": None,
-        "choice": "stratified", "bad_files": "leave_out", "source": "full", "published_split": True, "medleys": None,
+        "choice": "stratified", "bad_files": "leave_out", "source": "full", "published_split": True, "medleys": None, "per_genre": 60,
         "medley_samples": 44_100,
     }  # fmt: skip
     return common | changes
