@@ -12,6 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from infoflow.estimate_gaussian import linear_gaussian
+from infoflow.estimate_layers import wide_layers
 from infoflow.estimate_ratios import ratios, ratios_over_time
 from infoflow.estimate_renyi import matrix_renyi
 from infoflow.estimators import binning, clustering, noisy
@@ -380,6 +382,8 @@ FROM_WEIGHTS = {
     "scalar_density": scalar_density,
     "renyi": matrix_renyi,
     "ratios_over_time": ratios_over_time,
+    "wide_layers": wide_layers,
+    "linear_gaussian": linear_gaussian,
 }
 FROM_ACTIVATIONS = {"linearised": linearised, "replicas": replicas, "binning": binned, "clustering": clusters}
 
