@@ -461,6 +461,7 @@ def kernel_curves(document: Document, experiment: str) -> Figure:
         one.set_ylim(0, 1.1 * ceiling)
     for row in (0, 1):
         axes[row, 0].set_ylabel(r"$I(X;T)$ (bits)")
+        axes[0, row].set_xlabel("")
     axes[0, 0].legend(loc="lower right")
     return said(
         document, figure,
@@ -592,6 +593,8 @@ def neighbours_by_layer(document: Document, experiment: str) -> Figure:
         style.epochs_axis(one, int(rows["epoch"].max()), log=False)
         dimension = json.loads(rows["settings"].iloc[0])["d"]
         one.set(title=rf"$T_{layer[1]}$, d = {dimension}", ylabel=r"$h(T)$ (nats)")
+    for one in axes[0]:
+        one.set_xlabel("")
     return said(
         document,
         figure,
@@ -617,7 +620,7 @@ def neighbours_of_maps(document: Document, experiment: str) -> Figure:
         style.epochs_axis(one, int(maps[0][1]["epoch"].max()), log=False)
         one.set_title(f"run {k + 1}")
     axes[0, 0].set_ylabel(r"$h(T)$ of a map (nats)")
-    axes[0, 1].legend()
+    axes[0, 1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return said(
         document, figure, f"{NAMES[experiment]}, first convolution, Kozachenko–Leonenko entropy, k = 2; two seeds."
     )
