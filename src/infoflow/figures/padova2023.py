@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from infoflow.figures import schematics, style
 from infoflow.figures.document import Document, pick
@@ -104,27 +105,27 @@ def s07(document: Document, settings: dict[str, Any]) -> Figure:
     figure, axes = schematics.canvas(4.6)
     simple, residual = settings["models"][TANH], settings["models"]["padova_resnet"]
     axes.text(0.2, 4.3, "SimpleCNN", fontsize=12, weight="bold")
-    x = 0.85
-    schematics.box(axes, x, 3.5, "mel", "white", 0.8)
+    x = 0.6
+    schematics.box(axes, x, 3.5, "mel", "white", 0.7)
     for k, maps in enumerate(simple["filters"], start=1):
         kernel = "8×8, /4" if k == 1 else "3×3, /2"
-        schematics.arrow(axes, (x + 0.45, 3.5), (x + 0.75, 3.5))
-        x += 1.6
+        schematics.arrow(axes, (x + (0.4 if k == 1 else 0.83), 3.5), (x + (0.62 if k == 1 else 1.05), 3.5))
+        x += 1.42 if k == 1 else 1.85
         schematics.box(axes, x, 3.5, f"conv {kernel}\n{maps} maps, act.", (*style.LAYERS[f"T{k}"], 0.3), 1.5, 0.75)
-        axes.text(x, 2.92, rf"$T_{k}$, then batch norm", ha="center", fontsize=8.5, color=style.GREY)
-    schematics.arrow(axes, (x + 0.8, 3.5), (x + 1.1, 3.5))
-    schematics.box(axes, x + 1.75, 3.5, "mean,\ndense", "0.92", 1.1, 0.75)
+        axes.text(x, 2.85, rf"$T_{k}$, then batch norm", ha="center", fontsize=8.5, color=style.GREY)
+    schematics.arrow(axes, (x + 0.83, 3.5), (x + 1.05, 3.5))
+    schematics.box(axes, x + 1.55, 3.5, "mean,\ndense", "0.92", 0.85, 0.75)
     axes.text(0.2, 2.35, "Residual network", fontsize=12, weight="bold")
     stages = [
-        ("mel", "white", 0.7), (f"conv 7×7, /2\n{residual['filters'][0]} maps", "0.92", 1.35), ("MaxPool\n3×3, /2", "0.92", 1.1),
+        ("mel", "white", 0.6), (f"conv 7×7, /2\n{residual['filters'][0]} maps", "0.92", 1.3), ("MaxPool\n3×3, /2", "0.92", 1.0),
         (f"3 blocks\n{residual['filters'][0]} maps", (*style.LAYERS["T1"], 0.3), 1.2), (f"4 blocks, /2\n{residual['filters'][1]} maps", (*style.LAYERS["T2"], 0.3), 1.3),
-        ("AvgPool\n7×7", "0.92", 1.0), ("dense", "0.92", 0.8),
+        ("AvgPool\n7×7", "0.92", 0.95), ("dense", "0.92", 0.7),
     ]  # fmt: skip
     x = 0.2
     for k, (text, colour, width) in enumerate(stages):
         if k:
-            schematics.arrow(axes, (x, 1.7), (x + 0.28, 1.7))
-            x += 0.3
+            schematics.arrow(axes, (x, 1.7), (x + 0.25, 1.7))
+            x += 0.26
         schematics.box(axes, x + width / 2 + 0.05, 1.7, text, colour, width, 0.75)
         x += width + 0.1
     axes.text(0.2, 0.72, "a block:", fontsize=10)
@@ -193,8 +194,8 @@ def s09(document: Document, settings: dict[str, Any]) -> Figure:
     axes.text(2.1, 0.35, "activation and its bin of width 0.05", ha="center", fontsize=9.5)
     schematics.arrow(axes, (3.95, 1.75), (4.5, 1.75))
     axes.text(4.7, 2.7, r"$I(X;T) = H(T) - H(T\,|\,X)$", fontsize=13)
-    axes.plot([7.02, 7.95], [2.68, 2.98], color=style.CLASSES[1], linewidth=1.6)
-    axes.text(8.2, 2.7, "0: the network is\ndeterministic", fontsize=9, color=style.CLASSES[1], va="center")
+    axes.plot([5.82, 6.62], [2.62, 2.98], color=style.CLASSES[1], linewidth=1.6)
+    axes.text(6.9, 2.75, "0: the network is\ndeterministic", fontsize=9, color=style.CLASSES[1], va="center")
     axes.text(4.7, 1.95, r"$I(T;Y) = H(T) - \sum_y p(y)\,H(T\,|\,y)$", fontsize=13)
     axes.text(4.7, 1.25, "joint: a code is a whole layer, at most ln P", fontsize=10)
     axes.text(4.7, 0.9, "pooled: every number is a sample (the slides' code)", fontsize=10)
@@ -214,6 +215,7 @@ def s04(document: Document, settings: dict[str, Any]) -> Figure:
     for k, (one, (part, title)) in enumerate(zip(axes[0], parts, strict=True)):
         plane(one, curve(document, name, "T1", "I_XT", part=part), told, style.LAYERS[f"T{k + 1}"], "last epoch")
         one.set(title=title, xlabel=rf"$I(X_{{\mathrm{{{part if k else 'all'}}}}};T)$ (nats)")
+        one.xaxis.set_major_locator(MaxNLocator(4))
     axes[0, 0].set_ylabel(r"$I(T;Y)$ (nats)")
     axes[0, 0].legend(loc="lower right")
     return said(
@@ -252,7 +254,7 @@ def s05(document: Document, settings: dict[str, Any]) -> Figure:
         x = curve(document, "saxe_overtrained", layer, "I_XT", kind="upper", settings=SAXE_VARIANCE)
         y = curve(document, "saxe_overtrained", layer, "I_TY", kind="upper", settings=SAXE_VARIANCE)
         plane(axes[1, 3], x, y, style.LAYERS[layer], rf"$T_{layer[1]}$", BIT)
-    axes[1, 3].set_title("Its plane, kernel estimate")
+    axes[1, 3].set_title("Its plane")
     axes[1, 3].legend(fontsize=7.5, loc="lower left")
     for one, unit in ((axes[0, 3], "nats"), (axes[1, 1], "nats"), (axes[1, 3], "bits")):
         information_labels(one, "I(X;T)", unit)
@@ -459,6 +461,7 @@ def kernel_curves(document: Document, experiment: str) -> Figure:
         one.set_ylim(0, 1.1 * ceiling)
     for row in (0, 1):
         axes[row, 0].set_ylabel(r"$I(X;T)$ (bits)")
+        axes[0, row].set_xlabel("")
     axes[0, 0].legend(loc="lower right")
     return said(
         document, figure,
@@ -590,6 +593,8 @@ def neighbours_by_layer(document: Document, experiment: str) -> Figure:
         style.epochs_axis(one, int(rows["epoch"].max()), log=False)
         dimension = json.loads(rows["settings"].iloc[0])["d"]
         one.set(title=rf"$T_{layer[1]}$, d = {dimension}", ylabel=r"$h(T)$ (nats)")
+    for one in axes[0]:
+        one.set_xlabel("")
     return said(
         document,
         figure,
@@ -615,7 +620,7 @@ def neighbours_of_maps(document: Document, experiment: str) -> Figure:
         style.epochs_axis(one, int(maps[0][1]["epoch"].max()), log=False)
         one.set_title(f"run {k + 1}")
     axes[0, 0].set_ylabel(r"$h(T)$ of a map (nats)")
-    axes[0, 1].legend()
+    axes[0, 1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return said(
         document, figure, f"{NAMES[experiment]}, first convolution, Kozachenko–Leonenko entropy, k = 2; two seeds."
     )

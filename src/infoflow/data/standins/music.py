@@ -125,12 +125,12 @@ def _borrow(style: Style, rng: np.random.Generator, share: float = BORROWED) -> 
 
 
 def record(style: Style, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """A recording of one track in a style, (samples,) in [-1, 1], cut from the middle of the music."""
+    """A recording of one track in a style, (samples,) in [-1, 1], cut from music that is already under way."""
     beat = 60 / style.tempo
     root = rng.integers(40, 52)  # MIDI number of the lowest chord note
-    samples = round(seconds * RATE)
-    mix = np.zeros(samples + RATE)
-    starts = np.arange(-rng.uniform(0, beat), seconds, beat)
+    samples, skipped = round(seconds * RATE), round((style.beats + rng.uniform(0, 1)) * beat * RATE)
+    mix = np.zeros(skipped + samples + RATE)
+    starts = np.arange(0, (skipped + samples) / RATE, beat)
     scale = SCALES[style.scale]
     chords = rng.integers(0, len(scale), 4)
     timbre = _period(style.brightness, rng)
@@ -143,7 +143,7 @@ def record(style: Style, seconds: float, rng: np.random.Generator) -> np.ndarray
             _note(mix, start, 0.9 * beat, root - 12 + _pitch(scale, chord), style.bass, style, _SOFT)
         _melody(mix, start, beat, root + 24, scale, chord, style, timbre, rng)
         _percussion(mix, start, beat, k % style.beats, style, rng)
-    mix = mix[:samples] / max(float(np.abs(mix).max()), 1e-9)
+    mix = mix[skipped : skipped + samples] / max(float(np.abs(mix).max()), 1e-9)
     mix = np.tanh(style.drive * mix) / np.tanh(style.drive) if style.drive > 0.05 else mix
     mix += 0.3 * style.noise * _wash(samples, rng)
     mix = _equaliser(mix, rng)
