@@ -118,6 +118,7 @@ class Sequences:
         weighted = self.training["class_weights"]
         self.weights = class_weights(self.y[own], self.classes) if weighted else torch.ones(self.classes)
         self.optimiser = torch.optim.Adam(self.model.parameters(), self.point["learning_rate"])
+        self.updates = sum(map(len, self._pools(own)))  # in an epoch
         self._keep(0, self.model.state_dict())
         self.best, self.best_score, self.chosen = copy.deepcopy(self.model.state_dict()), (-1.0, 0.0), 0
         for name in ("valid", "test"):
@@ -127,13 +128,17 @@ class Sequences:
         patience = self.training["patience"]
         return patience is not None and self.epoch - self.chosen >= patience
 
+    def _pools(self, order: Tensor) -> list[list[Tensor]]:
+        """Batches of near equal size within pools of sequences sorted by length."""
+        size = self.training["batch_size"]
+        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(POOL * size)]
+        return [list(pool.tensor_split(max(1, round(len(pool) / size)))) for pool in pools]
+
     def _batches(self) -> list[Tensor]:
         """Training sequences in batches of like lengths: sorted within pools of a random order, batches in random order."""
         own = torch.nonzero(self.split == 0).flatten()
         order = own[torch.randperm(len(own), generator=self.stream)]
-        size = self.training["batch_size"]
-        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(POOL * size)]
-        batches = [batch for pool in pools for batch in pool.tensor_split(max(1, round(len(pool) / size)))]
+        batches = [batch for pool in self._pools(order) for batch in pool]
         return [batches[i] for i in torch.randperm(len(batches), generator=self.stream).tolist()]
 
     def _one_epoch(self) -> None:
@@ -193,7 +198,14 @@ class Sequences:
 
     def _note(self, epoch: int, split: str, values: dict[str, float]) -> None:
         self.history += [
-            {"seed": self.net, "epoch": epoch, "split": split, "metric": name, "value": value}
+            {
+                "seed": self.net,
+                "epoch": epoch,
+                "step": epoch * self.updates,
+                "split": split,
+                "metric": name,
+                "value": value,
+            }
             for name, value in values.items()
         ]
 
@@ -202,13 +214,13 @@ class Sequences:
         epochs = [0, self.training["epochs"]]
         about = {
             "experiment": self.settings["experiment"], "key": key, "snapshots": epochs, "epochs": epochs,
-            "steps": epochs, "seeds": list(range(self.settings["seeds"])),
+            "steps": [epoch * self.updates for epoch in epochs], "seeds": list(range(self.settings["seeds"])),
         }  # fmt: skip
         with atomic(f"{folders[0]}/weights.safetensors") as temporary:
             stacked = {name: torch.stack(values) for name, values in self.kept.items()}
             save_file(stacked, temporary, {"run": canonical_json(about)})
         table = pd.DataFrame(self.history).drop_duplicates(["seed", "epoch", "split", "metric"], keep="last")
-        table["noisy"], table["step"] = False, table["epoch"]
+        table["noisy"] = False
         columns = ["seed", "epoch", "step", "split", "noisy", "metric", "value"]
         write_table(f"{folders[0]}/history.parquet", table[columns])
 
