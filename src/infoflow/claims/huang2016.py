@@ -17,7 +17,7 @@ import torch
 from scipy import stats
 
 from infoflow.claims.stage import Results
-from infoflow.claims.verdict import MINIMUM_SEEDS, Claim, Evidence, decide
+from infoflow.claims.verdict import MINIMUM_SEEDS, Claim, Evidence, decide, mean_interval
 from infoflow.estimators import renyi_gradients
 from infoflow.seeds import torch_generator
 
@@ -306,11 +306,7 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
 
 def paired(difference: pd.Series) -> tuple[float, float, float]:
     """Mean of paired differences over folds and its 95 % interval by Student's t."""
-    values = difference.dropna().to_numpy()
-    if len(values) < 2:
-        return float(values.mean()) if len(values) else math.nan, math.nan, math.nan
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
-    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+    return mean_interval(difference.to_numpy(float))
 
 
 def equivalent(difference: pd.Series, margin: float) -> str:

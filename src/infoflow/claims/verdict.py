@@ -42,7 +42,7 @@ class Evidence:
 
     `test(scale)` gives for each seed whether the claim is held with every threshold multiplied by `scale`; `values` is
     the statistic of each seed and `null` the same statistic on the control that `control` names. A claim about a mean over
-    seeds gives its own `verdict(scale)`, which takes the place of the share of seeds.
+    seeds gives its own `verdict(scale)`, which takes the place of the share of seeds; value and interval are then those of the mean.
     """
 
     test: Callable[[float], np.ndarray]
@@ -83,6 +83,15 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean over seeds and its 95 % interval by Student's t."""
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return float(values.mean()) if len(values) else float("nan"), float("nan"), float("nan")
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+
+
 def outside(value: float, null: np.ndarray) -> bool:
     """Whether a value lies outside the central 95 % of the null."""
     null = null[np.isfinite(null)]
@@ -111,6 +120,8 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool, stand_in: bool 
         detail["would_be"] = result
         result = "rehearsal"
     low, high = interval(values)
+    if evidence.verdict:  # a claim about the mean
+        median, low, high = mean_interval(values)
     usable, control = values[np.isfinite(values)], null[np.isfinite(null)]
     p = stats.mannwhitneyu(usable, control).pvalue if len(usable) > 1 and len(control) > 1 else np.nan
     return {
