@@ -175,7 +175,7 @@ def schema(output: str) -> None:
 
 
 def data(action: str, names: list[str], data_root: str | None) -> None:
-    """Fetch published data sets (mnist, fashion_mnist, svhn, or the group open), with their checksums."""
+    """Fetch published data sets (mnist, fashion_mnist, svhn, fma, or the group open), with their checksums."""
     from infoflow import config
     from infoflow.data import fetch
 

@@ -70,6 +70,20 @@ class BitSequenceData(Section):
     label: Literal["parity", "majority"] = "majority"
 
 
+class TeacherStudentData(Section):
+    """Noisy examples of a linear teacher on Gaussian inputs, drawn anew by each seed (Saxe et al. 2018)."""
+
+    kind: Literal["teacher_student"]
+    inputs: Count = 100
+    relevant: Count = Field(100, description="inputs with a teacher weight; the others do not matter")
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.5, description="of the answers; without it their standard deviation is 1"
+    )
+    train: Count = 100
+    test: Count = 1000
+    seeds: Count = 5
+
+
 class ImageData(Section):
     """What every set of images has."""
 
@@ -120,8 +134,70 @@ class ImageFolderData(ImageData):
     channels: Literal[1, 3] = Field(1, description="1: grey, 3: colour")
 
 
+class MusicData(Section):
+    """Recordings with genres, as mel-spectrograms of 128 mels (Ausilio et al. 2023)."""
+
+    samples: Annotated[int, Field(ge=22_050)] = Field(
+        660_000, description="of each recording at 22 050 Hz, from its start; 30 s are 660 000, 1290 frames"
+    )
+    train_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.8, description="share of each genre used for training where no split is published; groups stay together"
+    )
+    limit: Count | None = Field(None, description="at most this many recordings")
+    choice: Literal["stratified", "first"] = Field(
+        "stratified", description="of `limit` recordings: every genre and part keeps its share, or the first by number"
+    )
+    bad_files: Literal["stop", "leave_out"] = Field(
+        "stop", description="recordings that cannot be used are named; then the run stops, or goes on without them"
+    )
+
+
+class FmaData(MusicData):
+    """FMA-small: eight genres of a thousand clips each."""
+
+    kind: Literal["fma"]
+    source: Literal["auto", "standin", "full"] = Field(
+        "auto",
+        description="standin: composed music; full: `fma_metadata` and `fma_small` under `data_root`; auto: full if they are there, else standin",
+    )
+    per_genre: Count = Field(60, description="standin: composed tracks of each genre, over 20 artists")
+    medleys: Count | None = Field(
+        None,
+        description="so many recordings, each joined from tracks of one genre, where the tracks are shorter than `medley_samples`: for sizes that the stand-in lacks",
+    )
+    medley_samples: Count = Field(660_000, description="length of a medley")
+    published_split: bool = Field(True, description="FMA's own parts; otherwise `train_fraction`, by artist")
+    bad_files: Literal["stop", "leave_out"] = Field(
+        "leave_out", description="three of FMA's files hold no audio: they are named, and left out"
+    )
+
+
+class MusicFolderData(MusicData):
+    """Own recordings, a folder for each genre."""
+
+    kind: Literal["music_folder"]
+    path: str = Field(description="folder of the genres' folders, below `data_root` or absolute")
+
+
+class MusicManifestData(MusicData):
+    """Own recordings listed in a CSV file with the columns path, genre and optionally group and split."""
+
+    kind: Literal["music_manifest"]
+    path: str = Field(description="the CSV file, below `data_root` or absolute; paths in it are relative to it")
+
+
 Dataset = Annotated[
-    ScalarData | Szt12Data | BitSequenceData | MnistData | FashionMnistData | SvhnData | ImageFolderData,
+    ScalarData
+    | Szt12Data
+    | BitSequenceData
+    | MnistData
+    | FashionMnistData
+    | SvhnData
+    | ImageFolderData
+    | TeacherStudentData
+    | FmaData
+    | MusicFolderData
+    | MusicManifestData,
     Field(discriminator="kind"),
 ]
 
@@ -206,7 +282,29 @@ class CnnModel(Section):
         return self
 
 
-Model = Annotated[MlpModel | RecurrentModel | CnnModel, Field(discriminator="kind")]
+class AudioModel(Section):
+    """What the networks for spectrograms have: batch normalisation after every convolution, no noise."""
+
+    classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
+    activation: Literal["tanh", "relu"] = "relu"
+    noise_std: Literal[0.0] = 0.0
+
+
+class SimpleCnnModel(AudioModel):
+    """Convolutions of stride 2 (the first 8 × 8, stride 4), each with activation, then batch normalisation."""
+
+    kind: Literal["simple_cnn"]
+    filters: Annotated[list[Count], Field(min_length=1)] = [4, 8, 16, 32]
+
+
+class AudioResNetModel(AudioModel):
+    """A residual network of a stem, three and four blocks, and an average to 7 × 7."""
+
+    kind: Literal["audio_resnet"]
+    filters: Annotated[list[Count], Field(min_length=2, max_length=2)] = Field([16, 32], description="of both stages")
+
+
+Model = Annotated[MlpModel | RecurrentModel | CnnModel | SimpleCnnModel | AudioResNetModel, Field(discriminator="kind")]
 
 
 # --- training, probing, estimating -------------------------------------------------------------------------
@@ -391,6 +489,36 @@ class Binning(Section):
     )
 
 
+class LinearGaussian(Section):
+    """Exact information of linear layers on Gaussian inputs, from the weights."""
+
+    kind: Literal["linear_gaussian"]
+    std: Positive = Field(0.1, description="of the noise that the analysis adds to the layer")
+
+
+class WideLayers(Section):
+    """Binned, kernel-density and nearest-neighbour estimates of layers too wide to keep, from the weights."""
+
+    kind: Literal["wide_layers"]
+    widths: list[Positive] = Field([], description="of bins: joint codes, and every number a sample of its own")
+    run_bins: Count | None = Field(
+        None, description="so many equal bins from a layer's least to its greatest value over the run"
+    )
+    variances: list[Positive] = Field([], description="of the noise in the kernel-density estimates")
+    neighbour: Count | None = Field(None, description="k of the nearest-neighbour entropy; null leaves it out")
+    offset: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="added to neighbours' distances: 1.0e-16 as published; at 0 repeated rows give -inf"
+    )
+    maps: bool = Field(False, description="also each map of a convolution (binning and neighbours)")
+    layers: list[str] = Field([], description="only these layers; empty: all")
+    epochs: list[Annotated[int, Field(ge=0)]] | None = Field(None, description="snapshots nearest to these; null: all")
+    inputs: Count | None = Field(None, description="at most this many evenly spaced samples")
+    published_rows: Annotated[list[Count], Field(max_length=2)] = Field(
+        [],
+        description="[training, validation]: the array as published holds the training rows, the first of them overwritten by the validation rows, and zeros; empty: every row is its own",
+    )
+
+
 class Clustering(Section):
     """Within- and between-class distances, cosine similarities, saturated fraction, binned entropy."""
 
@@ -464,6 +592,8 @@ Estimator = Annotated[
     | Linearised
     | SamplePropagation
     | Binning
+    | WideLayers
+    | LinearGaussian
     | Clustering
     | Values
     | Histograms

@@ -12,6 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from infoflow.estimate_gaussian import linear_gaussian
+from infoflow.estimate_layers import wide_layers
 from infoflow.estimate_renyi import matrix_renyi
 from infoflow.estimators import binning, clustering, noisy
 from infoflow.estimators._common import count_ties, ratio, row_groups
@@ -375,6 +377,8 @@ FROM_WEIGHTS = {
     "scalar_clusters": scalar_clusters,
     "scalar_density": scalar_density,
     "renyi": matrix_renyi,
+    "wide_layers": wide_layers,
+    "linear_gaussian": linear_gaussian,
 }
 FROM_ACTIVATIONS = {"linearised": linearised, "replicas": replicas, "binning": binned, "clustering": clusters}
 

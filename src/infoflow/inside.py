@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import torch
 
+from infoflow.estimate_gaussian import information
+from infoflow.estimate_layers import layer_values
 from infoflow.estimators import binning, noisy, renyi
 from infoflow.io import canonical_json, read_h5
 from infoflow.models import build
@@ -34,7 +36,7 @@ def recompute(
         point: id of its point.
         layer: layer name.
         epoch: a recorded epoch (update where training counts so); the last one by default.
-        estimator: id of the estimator in the config: `scalar_chain`, `linearised`, a binning or a matrix-based Rényi one.
+        estimator: id of the estimator in the config: one of the kinds in `RECOMPUTE`.
     """
     import json
 
@@ -130,4 +132,27 @@ def _renyi(
     return "I_XT", canonical_json({"alpha": alpha, "batches": count, **rule}), float(sum(values) / count)
 
 
-RECOMPUTE = {"scalar_chain": _chain, "linearised": _linearised, "binning": _binning, "renyi": _renyi}
+def _wide_layers(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
+    x, width = torch.from_numpy(data["x"]), section["widths"][0]
+    network = build(model, tuple(x.shape[1:]), int(data["y"].max()) + 1)
+    activity = layer_values(network, parameters, x)[layer].flatten(1)
+    value = float(binning.entropy(activity, width, pooled=True))
+    return "H_T", canonical_json({"pooled": True, "width": width}), value
+
+
+def _gaussian(
+    given: Any, section: Any, model: Any, parameters: Any, data: Any, layer: str, epoch: int
+) -> tuple[str, str | None, float]:
+    return "I_XT", None, float(information(parameters["W1"], section["std"]))
+
+
+RECOMPUTE = {
+    "scalar_chain": _chain,
+    "linearised": _linearised,
+    "binning": _binning,
+    "wide_layers": _wide_layers,
+    "linear_gaussian": _gaussian,
+    "renyi": _renyi,
+}

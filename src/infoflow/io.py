@@ -74,11 +74,11 @@ def write_h5(path: str | os.PathLike, arrays: Mapping[str, Any], attributes: Map
         file.attrs.update({k: v for k, v in attributes.items() if v is not None})
 
 
-def read_h5(path: str | os.PathLike, *names: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_h5(path: str | os.PathLike, *names: str, scaled: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read all arrays (or those named) and the attributes of an HDF5 file.
 
     An attribute `<array>_divisor` says that the array holds whole numbers that are to be divided by it: it comes back
-    as float32.
+    as float32, unless `scaled` is False.
 
     Raises:
         InputError: the file is missing or lacks one of `names`.
@@ -99,7 +99,7 @@ def read_h5(path: str | os.PathLike, *names: str) -> tuple[dict[str, Any], dict[
     if missing := set(names) - set(arrays):
         raise InputError(f"{path}: has no array {', '.join(sorted(missing))}; it holds {', '.join(sorted(arrays))}")
     for name in arrays:
-        if f"{name}_divisor" in attributes:
+        if scaled and f"{name}_divisor" in attributes:
             arrays[name] = arrays[name].astype("float32") / attributes[f"{name}_divisor"].astype("float32")
     return arrays, attributes
 

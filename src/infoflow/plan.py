@@ -24,11 +24,12 @@ TABLES = {
     "kong2019": ["curves", "densities", "events", "history"],
     "goldfeld2019": ["curves", "scatter", "histograms", "history", "convergence"],
     "yu2018": ["curves", "maps", "history"],
+    "padova2023": ["curves", "history", "spectra", "record"],
     "estimators": ["truth", "costs", "widths", "subadditivity"],
 }
 
-# What an estimator reads, by its kind, and the family file that it uses.
-READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters", "renyi"}
+# What an estimator reads, by its kind, and the family files that it uses.
+READS_WEIGHTS = {"scalar_chain", "scalar_density", "scalar_clusters", "renyi", "wide_layers", "linear_gaussian"}
 FAMILY = {
     "scalar_chain": "noisy",
     "scalar_density": "noisy",
@@ -38,6 +39,8 @@ FAMILY = {
     "binning": "binning",
     "clustering": "clustering",
     "renyi": "renyi",
+    "wide_layers": "binning kde knn",
+    "linear_gaussian": "",
     "values": "clustering",
     "histograms": "clustering",
 }
@@ -104,7 +107,7 @@ class TrainJob:
         """Longest first: units × networks × epochs, so that no long training is left for the end."""
         model, training = self.settings["model"], self.settings["training"]
         units = sum(model.get("layers", [16]))
-        if model["kind"] == "cnn":
+        if "filters" in model:
             units = 100 * sum(model["filters"])  # each is applied at hundreds of places
         rounds = training["epochs"] * (training["steps_per_epoch"] or 1)
         return 100 + units * len(self.points) * self.settings["seeds"] * rounds // 100_000
@@ -147,6 +150,15 @@ class Plan:
             section["source"] = local_files.resolve(kind, section["source"], root)
             if section["source"] == "own":
                 section["state"] = local_files.state(Path(root) / local_files.COLLECTIONS[kind].folder)
+        if kind == "fma":
+            section["source"] = local_files.resolve_fma(section["source"], root)
+            if section["source"] == "full":
+                folders = Path(root, local_files.FMA_TRACKS).parent, Path(root, local_files.FMA_AUDIO)
+                section["state"] = [local_files.state(folder) for folder in folders]
+        if kind == "music_folder":
+            section["state"] = local_files.state(Path(root) / section["path"])
+        if kind == "music_manifest":
+            section["state"] = local_files.state((Path(root) / section["path"]).parent)
         if kind == "image_folder":
             section["state"] = local_files.state(Path(root) / section["path"])
         return {"dataset": dataset, "seed": self.config.seed, "data_root": root, **section}
@@ -284,6 +296,8 @@ class Plan:
             return settings | self._renyi_settings(experiment, made, section)
         if made.first_seed:
             raise InputError(f"experiments.{experiment}.first_seed: {section['kind']} estimates count seeds from 0")
+        if section["kind"] == "wide_layers":
+            return settings | self._weight_settings(made, section)
         if section["kind"] in READS_WEIGHTS:
             settings["model"] = made.model.model_dump(include={"kind", "activations"})
             thinning = made.probe.thinning
@@ -297,17 +311,20 @@ class Plan:
         """What estimates of a convolutional network's layers need beside the estimator's section."""
         if made.model.kind != "cnn":
             raise InputError(f"experiments.{name}.estimators: renyi reads models of kind cnn, not {made.model.kind}")
+        return {
+            "loss": made.training.loss,
+            "steps_per_epoch": made.training.steps_per_epoch,
+            "first_seed": made.first_seed,
+            **self._weight_settings(made, section),
+        }
+
+    @staticmethod
+    def _weight_settings(made: Experiment, section: dict[str, Any]) -> dict[str, Any]:
+        """What estimates that run the network themselves need: its model, seeds and snapshots."""
         kept, unit = snapshot_epochs(made), made.training.steps_per_epoch or 1
         if section["epochs"] is not None:
             kept = sorted({min(kept, key=lambda k: abs(k - unit * epoch)) for epoch in section["epochs"]})
-        return {
-            "model": made.model.model_dump(exclude={"noise_std"}),
-            "loss": made.training.loss,
-            "steps_per_epoch": made.training.steps_per_epoch,
-            "seeds": made.seeds,
-            "first_seed": made.first_seed,
-            "snapshots": kept,
-        }
+        return {"model": made.model.model_dump(exclude={"noise_std"}), "seeds": made.seeds, "snapshots": kept}
 
     def estimate_inputs(self, experiment: str, point: str, block: str, estimator: str) -> dict[str, str]:
         """Files that one table of estimates is made from."""
@@ -321,8 +338,10 @@ class Plan:
 
     def estimate_sources(self, estimator: str) -> list[str]:
         """Package files of one estimator: the stage and its family."""
-        family = FAMILY[self.config.estimators[estimator].kind]
-        return sources("infoflow.estimate", without=("infoflow.estimators",)) + sources(f"infoflow.estimators.{family}")
+        families = FAMILY[self.config.estimators[estimator].kind].split()
+        return sources("infoflow.estimate", without=("infoflow.estimators",)) + sources(
+            *(f"infoflow.estimators.{family}" for family in families)
+        )
 
     def estimates_of(self, experiment: str) -> list[str]:
         """Every table of estimates of an experiment."""

@@ -12,14 +12,16 @@ import fcntl
 import gzip
 import os
 import shutil
+import stat
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from infoflow.data.local_files import COLLECTIONS, GROUPS, File, digest
 from infoflow.io import InputError, atomic
@@ -30,12 +32,34 @@ BLOCK = 1 << 18
 
 @dataclass(frozen=True)
 class Download:
-    """Where a file is to be had, under which md5, and whether it comes gzipped."""
+    """Where a file is to be had, under which checksum, and whether it comes gzipped."""
 
     file: File
     addresses: tuple[str, ...]
-    md5: str
+    checksum: str
     packed: bool
+    algorithm: str = "md5"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip file that holds one folder: its name, the folder's name, its sha1, and where it is to be had."""
+
+    name: str
+    folder: str
+    sha1: str
+    addresses: tuple[str, ...]
+
+
+_FMA = "https://os.unil.cloud.switch.ch/fma/"
+ARCHIVES = {
+    "fma": (
+        Archive(
+            "fma_metadata.zip", "fma_metadata", "f0df49ffe5f2a6008d7dc83c6915b31835dfe733", (f"{_FMA}fma_metadata.zip",)
+        ),
+        Archive("fma_small.zip", "fma_small", "ade154f733639d52e35e32f5593efe5be76c6d70", (f"{_FMA}fma_small.zip",)),
+    )
+}
 
 
 def downloads(name: str) -> list[Download]:
@@ -61,6 +85,11 @@ def run(names: Iterable[str], data_root: str) -> None:
         InputError: a name is unknown, or a file cannot be had or written.
     """
     for name in dict.fromkeys(member for given in names for member in _members(given)):
+        if name in ARCHIVES:
+            for archive in ARCHIVES[name]:
+                fetch_archive(archive, Path(data_root))
+            print(f"{name}: complete in {data_root}", flush=True)
+            continue
         folder = Path(data_root) / COLLECTIONS[name].folder
         for download in downloads(name):
             fetch(download, folder)
@@ -68,7 +97,7 @@ def run(names: Iterable[str], data_root: str) -> None:
 
 
 def _members(name: str) -> tuple[str, ...]:
-    known = [*COLLECTIONS, *GROUPS]
+    known = [*COLLECTIONS, *ARCHIVES, *GROUPS]
     if name not in known:
         match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f" (did you mean {match[0]!r}?)" if match else ""
@@ -94,6 +123,48 @@ def fetch(download: Download, folder: Path) -> None:
                 _unpack(part, temporary, download)
     except (OSError, EOFError) as error:
         raise InputError(f"{target}: cannot be written ({error}); check the folder and the space left") from None
+
+
+def fetch_archive(archive: Archive, root: Path) -> None:
+    """Fetch a zip file, verify and unpack it as `root/<folder>`, unless that folder is there, and remove the file.
+
+    Raises:
+        InputError: no address answers, the checksum differs, a member would lie outside the folder, or the disk is full.
+    """
+    target, packed = root / archive.folder, root / archive.name
+    if target.is_dir():
+        print(f"{target}: already there", flush=True)
+        return
+    file = File(archive.name, 0, "sha1", archive.sha1)
+    fetch(Download(file, archive.addresses, archive.sha1, False, "sha1"), root)
+    partly = root / f".{archive.folder}.part"
+    shutil.rmtree(partly, ignore_errors=True)
+    try:
+        _unzip(packed, partly, archive)
+        os.replace(partly / archive.folder, target)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{packed}: cannot be unpacked ({error}); check the space left") from None
+    finally:
+        shutil.rmtree(partly, ignore_errors=True)
+    packed.unlink()
+
+
+def _unzip(packed: Path, partly: Path, archive: Archive) -> None:
+    """Unpack a verified archive into an empty folder, with progress; members outside `<folder>/` are refused."""
+    with zipfile.ZipFile(packed) as whole:
+        members = whole.infolist()
+        for member in members:
+            parts = PurePosixPath(member.filename).parts
+            if not parts or parts[0] != archive.folder or ".." in parts or stat.S_ISLNK(member.external_attr >> 16):
+                raise InputError(
+                    f"{packed}: holds {member.filename!r}, which does not lie in {archive.folder}; nothing was unpacked"
+                )
+        said = time.monotonic()
+        for done, member in enumerate(members, start=1):
+            whole.extract(member, partly)
+            if time.monotonic() - said > 5:
+                said = time.monotonic()
+                print(f"{archive.name}: {done} of {len(members)} files unpacked", flush=True)
 
 
 def _unpack(part: Path, temporary: Path, download: Download) -> None:
@@ -144,15 +215,15 @@ def _partial(part: Path) -> Iterator[Path]:
 
 def _receive_from_any(download: Download, part: Path) -> None:
     """Fill `part` from the first address that gives what the checksum promises."""
-    if digest(part, "md5") == download.md5:
+    if digest(part, download.algorithm) == download.checksum:
         return  # all of it came before the last command was killed
     faults = []
     for address in download.addresses:
         try:
             _receive_whole(address, part)
-            if (found := digest(part, "md5")) == download.md5:
+            if (found := digest(part, download.algorithm)) == download.checksum:
                 return
-            fault = f"md5 {found}, expected {download.md5}"
+            fault = f"{download.algorithm} {found}, expected {download.checksum}"
         except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError) as error:
             fault = getattr(error, "reason", None) or error
         os.truncate(part, 0)

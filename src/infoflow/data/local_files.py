@@ -92,6 +92,24 @@ def _missing(name: str, data_root: str | Path) -> str | None:
     return None
 
 
+FMA_TRACKS, FMA_AUDIO = "fma_metadata/tracks.csv", "fma_small"
+
+
+def resolve_fma(source: str, data_root: str | Path) -> str:
+    """What `source: auto` means for FMA: `full` where its table and its folder of recordings lie, else `standin`.
+
+    Raises:
+        InputError: `source` is `full` and one of them is missing.
+    """
+    missing = [str(Path(data_root, name)) for name in (FMA_TRACKS, FMA_AUDIO) if not Path(data_root, name).exists()]
+    if source == "full" and missing:
+        raise InputError(
+            f"datasets of kind fma: {missing[0]}: not there; fetch it with `infoflow data fetch fma`, set data_root to the "
+            "folder that holds it, or use `source: auto`"
+        )
+    return ("standin" if missing else "full") if source == "auto" else source
+
+
 def digest(path: str | Path, algorithm: str) -> str:
     """Hex digest of a file's bytes."""
     with open(path, "rb") as handle:

@@ -27,6 +27,8 @@ from infoflow.estimators._common import (
     row_groups,
 )
 
+MANY = 2**20  # codes of single numbers that are counted rather than sorted
+
 
 @reported_in("nats")
 def entropy(activity, width: float | None = None, *, edges=None, pooled: bool = False) -> Tensor:
@@ -45,7 +47,7 @@ def entropy(activity, width: float | None = None, *, edges=None, pooled: bool = 
     Raises:
         ValueError: On bad activity, width <= 0, bad edges, or not exactly one of width and edges.
     """
-    return plug_in_entropy(row_groups(_codes(activity, width, edges, pooled))[1])
+    return plug_in_entropy(_groups(_codes(activity, width, edges, pooled))[1])
 
 
 @reported_in("nats")
@@ -68,9 +70,11 @@ def mutual_information(activity, labels, width: float | None = None, *, edges=No
     codes = _codes(activity, width, edges, pooled)
     n = len(activity)
     labels = as_labels(labels, n, codes.device).repeat_interleave(len(codes) // n)
-    group, sizes = row_groups(codes)
-    joint = torch.unique(group * (labels.max() + 1) + labels, return_counts=True)[1]
-    return (plug_in_entropy(sizes) + plug_in_entropy(labels.bincount()) - plug_in_entropy(joint)).clamp(min=0)
+    group, sizes = _groups(codes)
+    joint = (group * (labels.max() + 1) + labels).bincount()
+    return (plug_in_entropy(sizes) + plug_in_entropy(labels.bincount()) - plug_in_entropy(joint[joint > 0])).clamp(
+        min=0
+    )
 
 
 def diagnostics(
@@ -107,6 +111,17 @@ def _codes(activity, width, edges, pooled: bool) -> Tensor:
         raise ValueError("width, edges: expected exactly one of them")
     codes = _unbounded(activity, width) if edges is None else _clipped(activity, edges)
     return codes.reshape(-1, 1) if pooled else codes
+
+
+def _groups(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the group of each row of codes (n,) and the groups' sizes: counted where codes are few, else sorted."""
+    if codes.shape[1] == 1:
+        single = codes[:, 0] - codes.min()
+        if single.max() < MANY:
+            counts = single.long().bincount()
+            used = counts > 0
+            return (used.cumsum(0) - 1)[single.long()], counts[used]
+    return row_groups(codes)
 
 
 def _unbounded(activity: Tensor, width: float) -> Tensor:

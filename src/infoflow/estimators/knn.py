@@ -34,6 +34,7 @@ PROBES = 64  # of about 4 sqrt(n) cells that a query of the approximate index lo
 FEW = 4  # dimensions up to which a tree beats all pairs at n = 10 000
 ELEMENTS = 2**18  # of a block of distances: 2 MiB of float64
 GROUP = 64  # columns whose smallest distance stands for them; a power of 2
+WIDE = 1024  # dimensions above which float32 never tells the neighbours apart
 SPARE = 4  # candidates beyond the k neighbours
 
 
@@ -301,7 +302,7 @@ def _euclidean_radii(x: Tensor, k: int) -> Tensor:
     """
     n = len(x)
     radii = torch.empty_like(x[:, 0])
-    factors = _Factors.of(x, torch.float32)
+    factors = _Factors.of(x, torch.float32 if x.shape[1] <= WIDE else torch.float64)
     for rows in _row_blocks(n, 4 * ELEMENTS):
         exact, unsure = factors.radii(x, rows, k)
         if factors.left.dtype == torch.float32 and unsure.sum() > 0.05 * len(unsure):
@@ -339,9 +340,16 @@ class _Factors(NamedTuple):
         squares = self.buffer[: (rows.stop - rows.start) * n].view(-1, n)
         torch.mm(self.left[rows], self.right, out=squares)
         values, columns = _candidates(_without_self(squares, rows), count)
-        exact = (x[columns] - x[rows, None]).square().sum(2).kthvalue(k, 1).values
+        exact = _squares_to(x, rows, columns).kthvalue(k, 1).values
         unsure = (exact + self.rounding > values[:, -1]) & (exact > 0) & (count < n - 1)
         return exact.sqrt(), unsure
+
+
+def _squares_to(x: Tensor, rows: slice, columns: Tensor) -> Tensor:
+    """Return squared distances (rows, candidates) of samples to their candidates, by differences, some rows at a time."""
+    step = max(1, 2 * ELEMENTS // (columns.shape[1] * x.shape[1]))
+    pairs = zip(x[rows].split(step), columns.split(step), strict=True)
+    return torch.cat([(x[near] - own[:, None]).square_().sum(2) for own, near in pairs])
 
 
 def _kraskov_terms(x: Tensor, y: Tensor, rows: slice, k: int, algorithm: int) -> Tensor:

@@ -9,18 +9,21 @@ A family is a class with
     moments(parameters, x, std)             {layer: Moments(mean, covariance, shift)} of one network
 
 `noise` has shape (nets, noise_units, batch), already scaled by its standard deviation, or is None.
+A family whose layers act otherwise while it trains has `training`, which the training stage switches.
 """
 
 from typing import Any
 
+from infoflow.models.audio_cnn import AudioResNet, SimpleCnn
 from infoflow.models.cnn import Cnn
 from infoflow.models.mlp import Mlp
 from infoflow.models.recurrent import Recurrent
 
-FAMILIES = {"mlp": Mlp, "recurrent": Recurrent, "cnn": Cnn}
+FAMILIES = {"mlp": Mlp, "recurrent": Recurrent, "cnn": Cnn, "simple_cnn": SimpleCnn, "audio_resnet": AudioResNet}
+Network = Mlp | Recurrent | Cnn | SimpleCnn | AudioResNet
 
 
-def build(settings: dict[str, Any], input_shape: tuple[int, ...], classes: int | None = None) -> Mlp | Recurrent | Cnn:
+def build(settings: dict[str, Any], input_shape: tuple[int, ...], classes: int | None = None) -> Network:
     """The stacked network of a model section, for inputs of one shape; `classes` of the data fill a section's null."""
     options = {k: v for k, v in settings.items() if k not in {"kind", "noise_std"}}
     if "classes" in options and options["classes"] is None:

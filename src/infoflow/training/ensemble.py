@@ -88,7 +88,7 @@ class Ensemble:
         self.history: dict[str, list[np.ndarray]] = {"round": [], "value": []}
 
     def _load(self, dataset: str) -> None:
-        arrays, self.data = read_h5(dataset)
+        arrays, self.data = read_h5(dataset, scaled=False)  # whole numbers stay so: a quarter of the memory
         x, y, split = (torch.from_numpy(arrays[name]) for name in ("x", "y", "split"))
         own = y.dim() == 2  # each seed has drawn its own samples
         if own and len(x) < self.names.stop:
@@ -197,9 +197,10 @@ class Ensemble:
     def _one_round(self, order: Tensor, noise: Tensor | None) -> None:
         """One pass in batches, or one batch; `order` (seeds, samples), `noise` (seeds, units, rows)."""
         size, repeats = self.training["batch_size"], len(self.points)
+        self.model.training = True
         for start in range(0, order.shape[1], size):
             index = order[:, start : start + size]  # (seeds, batch)
-            x = self._expand(self._rows(index))
+            x = self._expand(self._inputs(self._rows(index)))
             y = self.train_y.gather(1, index.repeat(repeats, 1))  # (nets, batch)
             z = None if noise is None else self._scaled(noise[:, :, start : start + index.shape[1]])
             output, observed = self.model.forward(self.parameters, x, z)
@@ -210,6 +211,11 @@ class Ensemble:
             self.optimiser.step(reset=not self.training["accumulate_gradients"])
             if self.orthonormal.any():
                 orthonormal_step(self.parameters, self.orthonormal)
+        self.model.training = False
+
+    def _inputs(self, x: Tensor) -> Tensor:
+        """Inputs as the networks take them."""
+        return x.float() / float(self.data["x_divisor"]) if "x_divisor" in self.data else x
 
     def _rows(self, index: Tensor) -> Tensor:
         """Training samples (seeds, batch, …) of an index (seeds, batch)."""
@@ -229,7 +235,7 @@ class Ensemble:
             return
         x, y = self.splits["test"]
         z = None if noise is None else self._scaled(noise[:, :, self.x.shape[1] :])
-        output, _ = self.model.forward(self.parameters, self._expand(x), z)
+        output, _ = self.model.forward(self.parameters, self._expand(self._inputs(x)), z)
         reached = accuracy(self.training["loss"], output, self._expand(y), self._targets()) >= rule["accuracy"]
         self.optimiser.decay(reached, rule["divisor"])
 
@@ -261,20 +267,20 @@ class Ensemble:
                 elif noisy:  # no noise: the values just taken
                     values += values[-2:]
                     continue
-                output, truth = self._output(self._expand(x), z), self._expand(y)
+                output, truth = self._output(x, z), self._expand(y)
                 values.append(per_sample_loss(self.training["loss"], output, truth).mean(1))
                 values.append(accuracy(self.training["loss"], output, truth, self._targets()))
         self.history["round"].append(np.array(self.round))
         self.history["value"].append(torch.stack(values).numpy())  # (splits × noisy × metrics, nets)
 
     def _output(self, x: Tensor, noise: Tensor | None) -> Tensor:
-        """Outputs (nets, samples, classes), in blocks of samples whose layers fit the memory."""
-        size = max(1, EVALUATION_BUFFER // max(1, self.model.noise_units))
+        """Outputs (nets, samples, classes) of inputs of the seeds, in blocks of samples whose layers fit the memory."""
+        size = max(1, EVALUATION_BUFFER // max(1, self.model.noise_units, x[0, 0].numel()))
         return torch.cat(
             [
                 self.model.forward(
                     self.parameters,
-                    x[:, start : start + size],
+                    self._expand(self._inputs(x[:, start : start + size])),
                     None if noise is None else noise[:, :, start : start + size],
                 )[0]
                 for start in range(0, x.shape[1], size)

@@ -69,6 +69,33 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def _archive(server, *members):
+    import zipfile
+
+    with zipfile.ZipFile(server[1] / "music.zip", "w") as file:
+        for name in members:
+            file.writestr(name, name)
+    data = (server[1] / "music.zip").read_bytes()
+    return fetch.Archive("music.zip", "music", hashlib.sha1(data).hexdigest(), (f"{server[0]}/music.zip",))
+
+
+def test_an_archive_is_unpacked_and_removed(server, tmp_path):
+    archive = _archive(server, "music/000/1.mp3", "music/list.csv")
+    fetch.fetch_archive(archive, tmp_path / "data")
+    assert names(tmp_path / "data") == ["music"]
+    assert (tmp_path / "data/music/000/1.mp3").read_text() == "music/000/1.mp3"
+    fetch.fetch_archive(archive, tmp_path / "data")
+    assert len(Server.asked) == 1
+
+
+@pytest.mark.parametrize("member", ["../evil", "/evil", "other/evil", "music/../../evil"])
+def test_an_archive_never_leaves_its_folder(server, tmp_path, member):
+    with pytest.raises(InputError, match="nothing was unpacked"):
+        fetch.fetch_archive(_archive(server, "music/good", member), tmp_path / "data")
+    assert not (tmp_path / "evil").exists()
+    assert names(tmp_path / "data") == ["music.zip"]
+
+
 @pytest.mark.parametrize(("path", "packed"), [("thing", False), ("thing.gz", True)])
 def test_a_file_is_fetched_unpacked_and_not_fetched_again(server, folder, path, packed, capsys):
     wanted = download(f"{server[0]}/{path}", packed=packed)
@@ -171,6 +198,6 @@ def test_an_unknown_name_lists_the_known_ones(capsys):
 def test_every_collection_has_addresses_and_checksums(name):
     wanted = fetch.downloads(name)
     assert [d.file for d in wanted] == list(local_files.COLLECTIONS[name].files)
-    assert all(d.addresses and len(d.md5) == 32 for d in wanted)
+    assert all(d.addresses and len(d.checksum) == 32 for d in wanted)
     if name == "svhn":
-        assert all(d.md5 == d.file.digest for d in wanted)
+        assert all(d.checksum == d.file.digest for d in wanted)

@@ -1,0 +1,197 @@
+"""Binned, kernel-density and nearest-neighbour estimates of layers too wide to keep on disk: made from the weights.
+
+One snapshot is in memory at a time. A layer is looked at as a whole and, where asked, map by map.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from infoflow.estimators import binning, kde, knn
+from infoflow.estimators._common import count_ties, ratio
+from infoflow.io import InputError, canonical_json, read_h5
+from infoflow.models import build
+from infoflow.probing.record import read_weights
+from infoflow.tables import tidy
+
+Row = dict[str, Any]
+BLOCK = 2**25  # numbers of a layer that are made at once
+NEAR = 0.01  # within this share of its ceiling a value is saturated
+
+
+def wide_layers(settings: dict[str, Any], weights: str, dataset: str) -> pd.DataFrame:
+    """Tidy rows, in nats, of every seed and snapshot.
+
+    Binning: H_T and I_TY of joint codes, and pooled ones (every number a sample). KDE: I_XT (kind upper, lower), h_T
+    (upper) and I_TY (upper, lower and the rigorous pair) of the mixture over the samples. Nearest neighbours: h_T.
+
+    Raises:
+        InputError: the estimator asks for a layer that the network does not have.
+    """
+    data, about = read_h5(dataset, "x", "y", scaled=False)
+    x, y, divisor = torch.from_numpy(data["x"]), torch.from_numpy(data["y"]), about.get("x_divisor")
+    model = build(settings["model"], tuple(x.shape[1:]), about.get("classes"))
+    layers = settings["layers"] or model.observed
+    if unknown := set(layers) - set(model.observed):
+        raise InputError(
+            f"estimators.{settings['estimator']}.layers: {', '.join(sorted(unknown))} not among {', '.join(model.observed)}"
+        )
+    some = torch.arange(len(x))
+    if settings["inputs"] and settings["inputs"] < len(x):
+        some = torch.linspace(0, len(x) - 1, settings["inputs"]).long()
+    x, y = x[some], y[some]
+    if divisor is not None:
+        x = x.float() / float(divisor)
+
+    def values(snapshot: int, seed: int) -> dict[str, Tensor]:
+        stored = read_weights(weights, {snapshot})[snapshot]
+        own = {name: value[seed] for name, value in stored.items()}
+        return {layer: v for layer, v in layer_values(model, own, x).items() if layer in layers}
+
+    rows = []
+    for seed in range(settings["seeds"]):
+        edges = _ranges_over_run(settings["run_bins"], (values(k, seed) for k in settings["snapshots"]))
+        for snapshot in settings["snapshots"]:
+            for layer, made in values(snapshot, seed).items():
+                activity = as_published(made, settings["published_rows"])
+                place = {"seed": seed, "epoch": snapshot, "layer": layer, "depth": model.observed.index(layer) + 1}
+                rows += [{**place, **row} for row in _of_layer(settings, activity, y, edges.get(layer))]
+        print(f"seed {seed}: {len(settings['snapshots'])} snapshots", flush=True)
+    return tidy(rows, settings)
+
+
+@torch.no_grad()
+def layer_values(model: Any, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    """Noiseless values (n, maps, size) of the observed layers of one network, (n, 1, width) of dense ones.
+
+    Convolutional networks run in float32, as they were trained; dense ones in float64.
+    """
+    if not hasattr(model, "maps"):
+        return {k: moments.mean[:, None] for k, moments in model.moments(parameters, x.double(), 0.0).items()}
+    own = {name: value.float() for name, value in parameters.items()}
+    size = max(1, BLOCK // max(1, sum(math.prod(shape) for shape in model.shapes.values())))
+    blocks = zip(*(model.one(own, x[start : start + size])[1] for start in range(0, len(x), size)), strict=True)
+    joined = zip(model.observed, model.maps, blocks, strict=True)
+    return {layer: torch.cat(parts).reshape(len(x), maps, -1) for layer, maps, parts in joined}
+
+
+def as_published(activity: Tensor, rows: list[int]) -> Tensor:
+    """Rows (n, …) as the published code left them: training and validation rows written from 0, the rest zero.
+
+    The loader's indices were positions within a part, and both parts wrote into one array of all tracks
+    (Ausilio et al. 2023): labels no longer belong to their rows.
+    """
+    if not rows:
+        return activity
+    train, validation = rows
+    published = torch.zeros_like(activity)
+    published[:train] = activity[:train]
+    published[:validation] = activity[train : train + validation]
+    return published
+
+
+def _ranges_over_run(bins: int | None, values: Iterable[dict[str, Tensor]]) -> dict[str, tuple[float, float, int]]:
+    """Bins from a layer's least to its greatest value over all snapshots: a range that grows would fake compression."""
+    if bins is None:
+        return {}
+    ends: dict[str, list[float]] = {}
+    for snapshot in values:
+        for layer, activity in snapshot.items():
+            ends.setdefault(layer, []).extend([float(activity.min()), float(activity.max())])
+    return {layer: (min(e), max(e), bins) for layer, e in ends.items() if max(e) > min(e)}
+
+
+def _of_layer(
+    settings: dict[str, Any], activity: Tensor, y: Tensor, edges: tuple[float, float, int] | None
+) -> Iterator[Row]:
+    """Rows of a layer and, where asked, of its maps."""
+    yield from _of_part(settings, activity.flatten(1), y, edges)
+    if settings["maps"] and activity.shape[1] > 1:
+        for k in range(activity.shape[1]):
+            for row in _of_part({**settings, "variances": []}, activity[:, k], y, edges):
+                yield {**row, "part": f"channel:{k}"}
+
+
+def _of_part(
+    settings: dict[str, Any], activity: Tensor, y: Tensor, edges: tuple[float, float, int] | None
+) -> Iterator[Row]:
+    activity = activity.double()
+    spread = float(activity.var(0, correction=0).mean().sqrt())
+    classes = y.bincount().double() / len(y)
+    common = {"n": len(y), "ties": count_ties(activity), "flag": "" if spread else "dead"}
+    label_entropy = float(torch.special.entr(classes).sum())
+    for row in [
+        *_binned(settings, activity, y, edges),
+        *_kernel(settings, activity, y),
+        *_neighbours(settings, activity),
+    ]:
+        ceiling = label_entropy if row["quantity"] == "I_TY" else row.pop("ceiling", math.nan)
+        near = row["quantity"] != "I_TY" and row["value"] > (1 - NEAR) * ceiling
+        shown = {**common, "ceiling": ceiling, "relative_width": ratio(row.pop("width"), spread), **row}
+        yield {**shown, "flag": common["flag"] or ("saturated" if near else "")}
+
+
+def _binned(
+    settings: dict[str, Any], activity: Tensor, y: Tensor, edges: tuple[float, float, int] | None
+) -> Iterator[Row]:
+    """Joint codes and pooled scalars for every width; equal bins over the run's range, joint codes alone."""
+    n, d = activity.shape
+    for width in settings["widths"]:
+        for pooled in (False, True):
+            said = canonical_json({"width": width} | ({"pooled": True} if pooled else {}))
+            entropy = binning.entropy(activity, width, pooled=pooled)
+            information = binning.mutual_information(activity, y, width, pooled=pooled)
+            ceiling = math.log(n * d if pooled else n)
+            for quantity, value in (("H_T", entropy), ("I_TY", information)):
+                yield {
+                    "quantity": quantity,
+                    "settings": said,
+                    "value": float(value),
+                    "ceiling": ceiling,
+                    "width": width,
+                }
+    if edges:
+        low, high, bins = edges
+        said, width = canonical_json({"run_bins": bins}), (high - low) / bins
+        for quantity, value in (
+            ("H_T", binning.entropy(activity, edges=edges)),
+            ("I_TY", binning.mutual_information(activity, y, edges=edges)),
+        ):
+            yield {
+                "quantity": quantity,
+                "settings": said,
+                "value": float(value),
+                "ceiling": math.log(n),
+                "width": width,
+            }
+
+
+def _kernel(settings: dict[str, Any], activity: Tensor, y: Tensor) -> Iterator[Row]:
+    """Pairwise-distance estimates for every noise variance: of the mixture over these samples."""
+    if not settings["variances"]:
+        return
+    table = kde.table(activity, y, settings["variances"])
+    named = [("I_XT", "upper", "input_upper"), ("I_XT", "lower", "input_lower"), ("h_T", "upper", "entropy_upper")]
+    named += [("I_TY", kind, f"label_{kind}") for kind in kde.LABEL_BOUNDS]
+    for k, variance in enumerate(settings["variances"]):
+        for quantity, kind, name in named:
+            ceiling = math.log(len(y)) if quantity == "I_XT" else math.nan
+            yield {
+                "quantity": quantity, "kind": kind, "refers_to": "sample", "settings": canonical_json({"variance": variance}),
+                "value": float(table[name][k]), "ceiling": ceiling, "width": math.sqrt(variance),
+            }  # fmt: skip
+
+
+def _neighbours(settings: dict[str, Any], activity: Tensor) -> Iterator[Row]:
+    """Kozachenko–Leonenko entropy; repeated rows stay in, and set the value through the offset where they are many."""
+    k = settings["neighbour"]
+    if k is not None:
+        value = float(knn.entropy(activity, k, offset=settings["offset"]))
+        said = canonical_json({"d": activity.shape[1], "k": k, "offset": settings["offset"]})
+        yield {"quantity": "h_T", "settings": said, "value": value, "width": math.nan}
