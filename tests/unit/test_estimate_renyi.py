@@ -15,7 +15,7 @@ from infoflow.estimate_pairs import pair_rows
 from infoflow.estimators import renyi
 from infoflow.io import write_h5
 from infoflow.models import build
-from infoflow.probing.batches import held_out, layers_and_errors
+from infoflow.probing.batches import layers_and_errors, mini_batches
 from infoflow.seeds import torch_generator
 
 MODEL = {
@@ -24,7 +24,7 @@ MODEL = {
 }  # fmt: skip
 MAIN = {"rule": "power", "factor": 5.0, "error_factor": 0.1, "offset": 1, "rescaled": False}
 SETTINGS = {
-    "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "maps": True,
+    "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "samples": "test", "kernel": "maps", "maps": True,
     "widths": [MAIN, {**MAIN, "rule": "median"}, {**MAIN, "rescaled": True}], "errors": True, "epochs": None,
     "pairs": 2, "planted": 2, "layers": [],
     "experiment": "test", "point": "base", "variant": "", "axes": {}, "estimator": "renyi", "seed": 1, "model": MODEL,
@@ -52,7 +52,7 @@ def made(tmp_path_factory):
         {"weights": str(folder / "weights.safetensors"), "dataset": str(folder / "data.h5")},
         str(folder / "t"),
     )
-    index = held_out(torch.from_numpy(split), 3, 16, torch_generator(1, "probe"))
+    index = mini_batches(torch.from_numpy(split), 3, 16, torch_generator(1, "probe"))
     images, labels = torch.from_numpy(x / np.float32(255))[index.flatten()], torch.from_numpy(y)[index.flatten()]
     layers = layers_and_errors(model, {k: v[0] for k, v in end.items()}, images, labels, "cross_entropy")
     return pd.read_parquet(folder / "t"), images, labels, *layers
@@ -62,7 +62,9 @@ def value(table, seed=0, step=6, alpha=1.01, column="value", **where):
     settings = table["settings"].map(json.loads)
     rule = where.pop("rule", MAIN)
     kept = table[(table["seed"] == seed) & (table["step"] == step)]
-    kept = kept[[{"alpha": alpha, "batches": 3, **rule} == s for s in settings[kept.index]]]
+    kept = kept[
+        [{"alpha": alpha, "batches": 3, "samples": "test", "kernel": "maps", **rule} == s for s in settings[kept.index]]
+    ]
     for name, wanted in {"part": "layer", **where}.items():
         kept = kept[kept[name] == wanted]
     (found,) = kept[column]
