@@ -329,30 +329,50 @@ class BlstmModel(Section):
     noise_std: Literal[0.0] = 0.0
 
 
-class AudioModel(Section):
-    """What the networks for spectrograms have: batch normalisation after every convolution, no noise."""
+class NormalisedModel(Section):
+    """What networks with batch normalisation after every convolution have; they carry no noise."""
 
     classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
     activation: Literal["tanh", "relu"] = "relu"
     noise_std: Literal[0.0] = 0.0
 
 
-class SimpleCnnModel(AudioModel):
+class SimpleCnnModel(NormalisedModel):
     """Convolutions of stride 2 (the first 8 × 8, stride 4), each with activation, then batch normalisation."""
 
     kind: Literal["simple_cnn"]
     filters: Annotated[list[Count], Field(min_length=1)] = [4, 8, 16, 32]
 
 
-class AudioResNetModel(AudioModel):
+class AudioResNetModel(NormalisedModel):
     """A residual network of a stem, three and four blocks, and an average to 7 × 7."""
 
     kind: Literal["audio_resnet"]
     filters: Annotated[list[Count], Field(min_length=2, max_length=2)] = Field([16, 32], description="of both stages")
 
 
+class Vgg11Model(NormalisedModel):
+    """VGG-11 for images of at most 32 × 32: eight 3 × 3 convolutions in five stages, two dense layers."""
+
+    kind: Literal["vgg11"]
+    filters: Annotated[list[Count], Field(min_length=5, max_length=5)] = Field(
+        [16, 32, 64, 128, 128], description="of each stage; published: 64, 128, 256, 512, 512"
+    )
+    dense: Annotated[list[Count], Field(min_length=1)] = [128, 128]
+
+
+class ResNet18Model(NormalisedModel):
+    """ResNet-18 for images of at most 32 × 32: a 3 × 3 stem, four stages of two blocks, an average."""
+
+    kind: Literal["resnet18"]
+    filters: Annotated[list[Count], Field(min_length=4, max_length=4)] = Field(
+        [16, 32, 64, 128], description="of each stage; published: 64, 128, 256, 512"
+    )
+
+
 Model = Annotated[
-    MlpModel | RecurrentModel | CnnModel | BlstmModel | SimpleCnnModel | AudioResNetModel, Field(discriminator="kind")
+    MlpModel | RecurrentModel | CnnModel | BlstmModel | Vgg11Model | ResNet18Model | SimpleCnnModel | AudioResNetModel,
+    Field(discriminator="kind"),
 ]
 
 
@@ -625,8 +645,9 @@ class Histograms(Section):
 class KernelWidth(Section):
     """How the width σ of a Gaussian kernel is chosen for a variable of dimension d in a batch of n samples."""
 
-    rule: Literal["power", "median"] = Field(
-        "power", description="power: σ = factor · n^(−1/(offset + d)); median: the median distance of each variable"
+    rule: Literal["power", "median", "alignment"] = Field(
+        "power",
+        description="power: σ = factor · n^(−1/(offset + d)); median: the median distance of each variable; alignment: of layers the one whose kernel is best aligned with the labels', smoothed over training, of the input that of power",
     )
     factor: Positive = Field(5.0, description="power: of inputs and activations")
     error_factor: Positive = Field(0.1, description="power: of error signals")
@@ -635,7 +656,7 @@ class KernelWidth(Section):
 
 
 class MatrixRenyi(Section):
-    """Multivariate matrix-based Rényi information of the layers of a convolutional network, on held-out mini-batches."""
+    """Matrix-based Rényi information of the layers of a convolutional network, on mini-batches."""
 
     kind: Literal["renyi"]
     alphas: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)] = [1.01]
@@ -643,6 +664,12 @@ class MatrixRenyi(Section):
     label_width: Positive = Field(0.1, description="kernel width of one-hot labels")
     batches: Count = 10
     batch_size: Annotated[int, Field(ge=2)] = 128
+    samples: Literal["test", "train"] = Field(
+        "test", description="part of the data set that the mini-batches come from"
+    )
+    kernel: Literal["maps", "tensor"] = Field(
+        "maps", description="maps: a kernel for each feature map, and their product; tensor: one over the whole layer"
+    )
     maps: bool = Field(True, description="also I(X;T) of every feature map, and the net redundancy of each layer")
     errors: bool = Field(True, description="also the information I(δ_L; δ_k) of the error signals")
     pairs: Annotated[int, Field(ge=0)] = Field(
@@ -655,6 +682,12 @@ class MatrixRenyi(Section):
     epochs: list[Annotated[float, Field(ge=0)]] | None = Field(
         None, description="only the snapshots nearest to these epochs; null: every snapshot"
     )
+
+    @model_validator(mode="after")
+    def _alignment_is_of_whole_layers(self) -> MatrixRenyi:
+        if any(width.rule == "alignment" for width in self.widths) and (self.kernel != "tensor" or self.errors):
+            raise ValueError("widths: the rule alignment is for kernel: tensor and errors: false")
+        return self
 
 
 class Ratios(Section):

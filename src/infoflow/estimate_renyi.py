@@ -18,13 +18,14 @@ from infoflow.estimate_pairs import pair_rows
 from infoflow.estimators import renyi
 from infoflow.io import canonical_json, read_h5
 from infoflow.models import build
-from infoflow.probing.batches import held_out, layers_and_errors
+from infoflow.probing.batches import layers_and_errors, mini_batches
 from infoflow.probing.record import read_weights
 from infoflow.seeds import torch_generator
 from infoflow.tables import tidy
 
 Row = dict[str, Any]
 NEAR = 0.02  # an entropy this close to log2 n or to 0, as a share of log2 n, says nothing
+SMOOTHING = 0.9  # weight of the widths before in an aligned one
 SMALL_ERROR = 0.1  # max |δ| below this many kernel widths is too small for the kernel
 
 
@@ -41,12 +42,13 @@ def matrix_renyi(settings: dict[str, Any], weights: str, dataset: str) -> pd.Dat
     S_X (layer `input`); for every layer S_T, I_XT, I_TY and over the batches the smallest margins of S(T) + S(X) ≥ S(T, X)
     (`margin_sum`) and of S(T, X) ≥ S(T), S(X) (`margin_joint`), with `maps` I_XT of each `channel:k`, the net redundancy
     Σ_c I(X;T^c) − I(X;{T^c}) and the number of dead maps, with `errors` I_delta = I(δ_L; {δ_k^c}) and max_delta,
-    with `pairs` what `infoflow.estimate_pairs` makes of pairs of maps.
+    with `pairs` what `infoflow.estimate_pairs` makes of pairs of maps. Under `kernel: tensor` a layer is one variable.
     """
     data, about = read_h5(dataset, "x", "y", "split")
     model = build(settings["model"], tuple(data["x"].shape[1:]), about.get("classes"))
     n, count = settings["batch_size"], settings["batches"]
-    index = held_out(torch.from_numpy(data["split"]), count, n, torch_generator(settings["seed"], "probe")).flatten()
+    generator = torch_generator(settings["seed"], "probe")
+    index = mini_batches(torch.from_numpy(data["split"]), count, n, generator, settings["samples"]).flatten()
     x, y = torch.from_numpy(data["x"])[index], torch.from_numpy(data["y"])[index]
     given = _distances(x.flatten(1)[:, None], count)
     different = (y.view(count, n, 1) != y.view(count, 1, n)).double()
@@ -62,16 +64,21 @@ def matrix_renyi(settings: dict[str, Any], weights: str, dataset: str) -> pd.Dat
             name: value[seed - settings["first_seed"]].float()
             for name, value in read_weights(weights, {snapshot})[snapshot].items()
         }
-        return layers_and_errors(model, own, x, y, settings["loss"], errors)
+        made = layers_and_errors(model, own, x, y, settings["loss"], errors)
+        if settings["kernel"] == "maps":
+            return made
+        return tuple({layer: value.flatten(1)[:, None] for layer, value in part.items()} for part in made)
 
     rows = []
     for seed in range(settings["first_seed"], settings["first_seed"] + settings["seeds"]):
-        initial = {}
+        initial, aligned = {}, {}
         if any(rule["rescaled"] for rule in settings["widths"]):
             initial = {layer: _spread(value) for layer, value in recorded(0, seed, False)[0].items()}
         for snapshot in settings["snapshots"]:
             values, errors = recorded(snapshot, seed, settings["errors"])
-            made = list(_forward(settings, values, initial, inputs, count))
+            if any(rule["rule"] == "alignment" for rule in settings["widths"]):
+                aligned = {k: _aligned_width(v[:, 0], y, count, aligned.get(k)) for k, v in values.items()}
+            made = list(_forward(settings, values, initial, aligned, inputs, count))
             made += list(_backward(settings, errors, count))
             if settings["pairs"]:
                 made += list(_pairs(settings, values, inputs, count))
@@ -88,6 +95,7 @@ def _forward(
     settings: dict[str, Any],
     values: dict[str, Tensor],
     initial: dict[str, float],
+    aligned: dict[str, float],
     inputs: dict[tuple[float, str], dict[str, renyi.Side]],
     count: int,
 ) -> Iterator[Row]:
@@ -109,6 +117,8 @@ def _forward(
         dead = (distances.squares.amax((0, 2, 3)) == 0).tolist()
         for rule in settings["widths"]:
             exponents = _exponents(distances, rule, rule["factor"])
+            if rule["rule"] == "alignment":
+                exponents = distances.squares / (2 * aligned[layer] ** 2)
             if rule["rescaled"]:
                 exponents = exponents * (initial[layer] / max(_spread(value), 1e-12)) ** 2
             for alpha in settings["alphas"]:
@@ -218,11 +228,25 @@ def _width(distances: Distances, rule: dict[str, Any], factor: float) -> float:
 def _exponents(distances: Distances, rule: dict[str, Any], factor: float) -> Tensor:
     """|t_i − t_j|² / (2σ²), (B, C, n, n), with σ by the rule; a map without any distance keeps zeros."""
     squares = distances.squares
-    if rule["rule"] == "power":
+    if rule["rule"] != "median":  # under `alignment` this is the input's
         return squares / (2 * _width(distances, rule, factor) ** 2)
     i, j = torch.triu_indices(squares.shape[-1], squares.shape[-1], 1)
     median = squares[:, :, i, j].transpose(0, 1).flatten(1).median(1).values  # (C,), of a map over all batches
     return squares / (2 * torch.where(median > 0, median, 1.0))[:, None, None]
+
+
+def _aligned_width(value: Tensor, y: Tensor, count: int, before: float | None) -> float:
+    """σ of a layer (samples, size) whose kernel is best aligned with the labels', smoothed over training.
+
+    σ ← 0.9 σ + 0.1 σ_b over the mini-batches b of a snapshot in turn, from what the snapshot before it left (Wickstrøm
+    et al., arXiv 1909.11396). Batches whose samples are mostly equal say nothing of σ.
+    """
+    for batch, labels in zip(value.unflatten(0, (count, -1)), y.view(count, -1), strict=True):
+        i, j = torch.triu_indices(len(batch), len(batch), 1)
+        if float(renyi.squared_distances(batch)[i, j].median()) > 0:
+            best = renyi.alignment_width(batch, labels)
+            before = best if before is None else SMOOTHING * before + (1 - SMOOTHING) * best
+    return 1.0 if before is None else before
 
 
 def _relative_width(exponents: Tensor) -> float:
@@ -255,7 +279,8 @@ def _ceiling(settings: dict[str, Any]) -> Row:
 
 
 def _said(settings: dict[str, Any], alpha: float, rule: str) -> Row:
-    """The column `settings`: order, width rule and number of batches."""
+    """The column `settings`: order, width rule, number of batches and their part of the data, and kernel."""
     import json
 
-    return {"settings": canonical_json({"alpha": alpha, "batches": settings["batches"], **json.loads(rule)})}
+    shared = {name: settings[name] for name in ("batches", "samples", "kernel")}
+    return {"settings": canonical_json({"alpha": alpha, **shared, **json.loads(rule)})}

@@ -13,7 +13,7 @@ from infoflow.estimate_layers import layer_values
 from infoflow.estimators import binning, noisy, renyi
 from infoflow.io import canonical_json, read_h5
 from infoflow.models import build
-from infoflow.probing.batches import held_out, layers_and_errors
+from infoflow.probing.batches import layers_and_errors, mini_batches
 from infoflow.probing.record import read_weights
 from infoflow.seeds import torch_generator
 
@@ -42,6 +42,8 @@ def recompute(
 
     given = json.loads(settings)
     folder = Path(document.results)
+    if experiment not in given["points"]:
+        return pd.DataFrame([{"note": f"this run has no {experiment}; it is in configs/paper.yaml"}])
     weights = folder / "train" / experiment / point / "weights.safetensors"
     if document.reference or not weights.is_file():
         return _no_weights(document)
@@ -155,15 +157,16 @@ def _renyi(
     """I(X; {T^c}) by the estimator of single variables, batch by batch."""
     x, y, split = (torch.from_numpy(data[name]) for name in ("x", "y", "split"))
     count, n, alpha, rule = section["batches"], section["batch_size"], section["alphas"][0], section["widths"][0]
+    shared = {name: section[name] for name in ("batches", "samples", "kernel")}
     network = build(model, tuple(x.shape[1:]), int(y.max()) + 1)
     own = {name: value.float() for name, value in parameters.items()}
     values = []
-    for index in held_out(split, count, n, torch_generator(given["seed"], "probe")):
+    for index in mini_batches(split, count, n, torch_generator(given["seed"], "probe"), section["samples"]):
         layers, _ = layers_and_errors(network, own, x[index], y[index], "cross_entropy", errors=False)
         variables = [x[index].flatten(1), *layers[layer].unbind(1)]
         widths = [renyi.power_width(n, v.shape[1], rule["factor"], offset=rule["offset"]) for v in variables]
         values.append(renyi.mutual_information(variables[0], variables[1:], alpha, widths))
-    return "I_XT", canonical_json({"alpha": alpha, "batches": count, **rule}), float(sum(values) / count)
+    return "I_XT", canonical_json({"alpha": alpha, **shared, **rule}), float(sum(values) / count)
 
 
 def _wide_layers(

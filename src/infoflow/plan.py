@@ -63,6 +63,8 @@ FAMILY = {
     "histograms": "clustering",
 }
 
+IMAGE_MODELS = ("cnn", "vgg11", "resnet18")  # whose layers `renyi` reads
+
 # Training settings that may differ between the points of one stacked ensemble.
 STACKABLE = {"learning_rate", "orthonormal", "clustering_penalty", "labels"}
 STACKABLE_FOLDS = STACKABLE | {"trade_off", "l1", "l2", "dropout"}  # of networks on contexts
@@ -400,11 +402,14 @@ class Plan:
 
     def _renyi_settings(self, name: str, made: Experiment, section: dict[str, Any]) -> dict[str, Any]:
         """What estimates of a convolutional network's layers need beside the estimator's section."""
-        if made.model.kind != "cnn":
-            raise InputError(f"experiments.{name}.estimators: renyi reads models of kind cnn, not {made.model.kind}")
+        if made.model.kind not in IMAGE_MODELS:
+            raise InputError(
+                f"experiments.{name}.estimators: renyi reads models of kind {', '.join(IMAGE_MODELS)}, not {made.model.kind}"
+            )
         return {
             "loss": made.training.loss,
             "steps_per_epoch": made.training.steps_per_epoch,
+            "first_seed": made.first_seed,
             **self._weight_settings(made, section),
         }
 

@@ -8,7 +8,7 @@ import torch
 from infoflow.io import InputError
 from infoflow.models import build
 from infoflow.models.cnn import Cnn
-from infoflow.probing.batches import held_out, layers_and_errors
+from infoflow.probing.batches import layers_and_errors, mini_batches
 
 
 def network(shape=(1, 28, 28), **options):
@@ -112,10 +112,10 @@ def slope(model, parameters, observed, k, i, unit, y, step=1e-6):
 
 def test_probe_batches_hold_test_samples_once_each():
     split = torch.tensor([0] * 50 + [1] * 70)
-    batches = held_out(split, 5, 20, torch.Generator().manual_seed(0))  # three fit the part
+    batches = mini_batches(split, 5, 20, torch.Generator().manual_seed(0))  # three fit the part
     assert batches.shape == (5, 20)
     assert bool((split[batches] == 1).all())
     assert len(batches[:3].unique()) == 60
     assert all(len(batch.unique()) == 20 for batch in batches)
     with pytest.raises(InputError, match="70 test samples"):
-        held_out(split, 1, 71, torch.Generator())
+        mini_batches(split, 1, 71, torch.Generator())

@@ -15,7 +15,7 @@ from infoflow.estimate_pairs import pair_rows
 from infoflow.estimators import renyi
 from infoflow.io import write_h5
 from infoflow.models import build
-from infoflow.probing.batches import held_out, layers_and_errors
+from infoflow.probing.batches import layers_and_errors, mini_batches
 from infoflow.seeds import torch_generator
 
 MODEL = {
@@ -24,7 +24,7 @@ MODEL = {
 }  # fmt: skip
 MAIN = {"rule": "power", "factor": 5.0, "error_factor": 0.1, "offset": 1, "rescaled": False}
 SETTINGS = {
-    "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "maps": True,
+    "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "samples": "test", "kernel": "maps", "maps": True,
     "widths": [MAIN, {**MAIN, "rule": "median"}, {**MAIN, "rescaled": True}], "errors": True, "epochs": None,
     "pairs": 2, "planted": 2, "layers": [],
     "experiment": "test", "point": "base", "variant": "", "axes": {}, "estimator": "renyi", "seed": 1, "model": MODEL,
@@ -33,9 +33,13 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("renyi")
+
+
+@pytest.fixture(scope="module")
+def made(folder):
     """Files and the table: random images; at the second snapshot twice the weights, and of seed 1 a dead map of C1."""
-    folder = tmp_path_factory.mktemp("renyi")
     rng = np.random.default_rng(0)
     y = rng.integers(4, size=90)
     x = np.clip(60 * y[:, None, None, None] + rng.integers(80, size=(90, 1, 12, 12)), 0, 255).astype(np.uint8)
@@ -52,7 +56,7 @@ def made(tmp_path_factory):
         {"weights": str(folder / "weights.safetensors"), "dataset": str(folder / "data.h5")},
         str(folder / "t"),
     )
-    index = held_out(torch.from_numpy(split), 3, 16, torch_generator(1, "probe"))
+    index = mini_batches(torch.from_numpy(split), 3, 16, torch_generator(1, "probe"))
     images, labels = torch.from_numpy(x / np.float32(255))[index.flatten()], torch.from_numpy(y)[index.flatten()]
     layers = layers_and_errors(model, {k: v[0] for k, v in end.items()}, images, labels, "cross_entropy")
     return pd.read_parquet(folder / "t"), images, labels, *layers
@@ -62,7 +66,9 @@ def value(table, seed=0, step=6, alpha=1.01, column="value", **where):
     settings = table["settings"].map(json.loads)
     rule = where.pop("rule", MAIN)
     kept = table[(table["seed"] == seed) & (table["step"] == step)]
-    kept = kept[[{"alpha": alpha, "batches": 3, **rule} == s for s in settings[kept.index]]]
+    kept = kept[
+        [{"alpha": alpha, "batches": 3, "samples": "test", "kernel": "maps", **rule} == s for s in settings[kept.index]]
+    ]
     for name, wanted in {"part": "layer", **where}.items():
         kept = kept[kept[name] == wanted]
     (found,) = kept[column]
@@ -194,3 +200,62 @@ def test_a_planted_copy_ranks_above_maps_that_tell_of_different_things():
     apart = torch.stack([renyi.squared_distances(x[..., k : k + 1]) * 2 for k in range(3)], 1)
     rows = {r["quantity"]: r for r in pair_rows(apart, given, 1.01, 9, 3, torch.Generator().manual_seed(0))}
     assert rows["auc_copies"]["value"] == 1.0
+
+
+# --- one kernel over a layer -------------------------------------------------------------------------------------
+
+TENSOR = {**SETTINGS, "kernel": "tensor", "errors": False, "pairs": 0, "maps": False, "alphas": [1.01]}
+ALIGNED = {**MAIN, "rule": "alignment"}
+
+
+def table_of(made_folder, **changes):
+    run(
+        {**TENSOR, **changes},
+        {"weights": str(made_folder / "weights.safetensors"), "dataset": str(made_folder / "data.h5")},
+        str(made_folder / "other"),
+    )
+    table = pd.read_parquet(made_folder / "other")
+    return table[(table["seed"] == 0) & (table["quantity"] == "I_XT")].set_index(["step", "layer"])["value"]
+
+
+def test_a_tensor_kernel_takes_the_layer_as_one_variable(made, folder):
+    _, x, _, values, _ = made
+    found = table_of(folder, widths=[MAIN])
+    t = values["P1"].flatten(1)
+    sigmas = [width(144), width(t.shape[1])]
+    mean, _ = over_batches(lambda r: float(renyi.mutual_information(x[r], t[r], 1.01, sigmas)))
+    assert found[6, "P1"] == pytest.approx(mean, rel=1e-8)
+
+
+def test_aligned_widths_are_smoothed_over_batches_and_snapshots(made, folder):
+    """σ by the definition of the alignment <K, L> / (|K| |L|), batch by batch of both snapshots."""
+    _, x, y, values, _ = made
+    after, before = (
+        values["P1"].flatten(1).double(),
+        values["P1"].flatten(1).double() / 2,
+    )  # see `made`: ReLU is linear so
+    same = (y[:, None] == y[None, :]).double()
+    sigma = None
+    for t in (before, after):
+        for b in range(3):
+            rows = slice(16 * b, 16 * b + 16)
+            squares = torch.cdist(t[rows], t[rows]).square()
+            i, j = torch.triu_indices(16, 16, 1)
+            scale = float(squares[i, j].sqrt().median())
+            candidates = scale * torch.logspace(-1, 1, 25, dtype=torch.float64)
+            kernels = [(-squares / (2 * c**2)).exp() for c in candidates]
+            best = candidates[int(np.argmax([float((k * same[rows, rows]).sum() / k.norm()) for k in kernels]))]
+            sigma = float(best) if sigma is None else 0.9 * sigma + 0.1 * float(best)
+    mean, _ = over_batches(lambda r: float(renyi.mutual_information(x[r], after[r], 1.01, [width(144), sigma])))
+    assert table_of(folder, widths=[ALIGNED])[6, "P1"] == pytest.approx(mean, rel=1e-3)
+
+
+def test_training_samples_are_other_samples(made, folder):
+    held_out, training = (table_of(folder, widths=[MAIN], samples=s, batches=1) for s in ("test", "train"))
+    assert not np.allclose(held_out, training)
+
+
+def test_an_aligned_width_of_a_dead_layer_is_one():
+    labels = torch.arange(32) % 4
+    assert estimate_renyi._aligned_width(torch.zeros(32, 5), labels, 2, None) == 1.0
+    assert estimate_renyi._aligned_width(torch.zeros(32, 5), labels, 2, 3.0) == 3.0

@@ -281,5 +281,5 @@ def test_matrix_renyi_reads_convolutional_networks_only():
     raw = copy.deepcopy(DEFAULT)
     raw["experiments"]["goldfeld_deterministic"]["estimators"] = ["renyi_planes"]
     plan = Plan(parse(raw))
-    with pytest.raises(InputError, match="models of kind cnn, not mlp"):
+    with pytest.raises(InputError, match="models of kind cnn, vgg11, resnet18, not mlp"):
         plan.estimate_settings("goldfeld_deterministic", "orthonormal~0.0", "all", "renyi_planes")

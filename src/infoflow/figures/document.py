@@ -72,13 +72,16 @@ class Document:
         """Rows of the table of curves."""
         return pick(self.table("curves"), experiment=experiment, **where)
 
-    def show(self, figure: str, settings: str = "{}") -> Figure:
+    def show(self, figure: str, settings: str = "{}", needs: str | None = None) -> Figure | None:
         """Draw a figure, save it if a folder was given, and return it.
 
         Args:
             figure: id, for example `F2`.
             settings: the notebook's settings as JSON; schematics take the layer list from it.
+            needs: an experiment without whose curves there is nothing to draw, and None is returned.
         """
+        if needs and needs not in set(self.table("curves")["experiment"]):
+            return None
         module = importlib.import_module(f"infoflow.figures.{self.key}")
         style.use()
         drawn = getattr(module, figure.lower())(self, json.loads(settings))
@@ -88,14 +91,16 @@ class Document:
             style.save(drawn, self.save_to / self.key / figure)
         return drawn
 
-    def show_reference(self, figure: str, settings: str = "{}") -> Figure | None:
+    def show_reference(self, figure: str, settings: str = "{}", needs: str | None = None) -> Figure | None:
         """The same figure of the reference results, made from the published data; None where these are shown already."""
         folders = (Path("results/reference"), Path("../results/reference"))
         folder = next((f for f in folders if (f / self.key / "claims.parquet").is_file()), None)
         if self.reference or folder is None:
             return None
         real = Document(self.key, str(folder))
-        drawn = real.show(figure, settings)
+        drawn = real.show(figure, settings, needs)
+        if drawn is None:
+            return None
         drawn.suptitle("reference (real data)", fontsize=12, weight="bold", color=style.GREY, x=0.99, ha="right")
         return drawn
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -23,6 +24,9 @@ NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "svhn": "SVHN"}
 GAIN, DEFAULT = "xavier", "default"
 SAYS = {GAIN: "gain 4", DEFAULT: "default init"}
 CONTROLS = ["main", "α = 2", "median σ", "h = 1", "h = 2.5", "h = 10", "offset 4", "rescaled"]
+DEEP = {"yu_vgg11": "VGG-11", "yu_resnet18": "ResNet-18"}
+KERNELS = {"main": "a kernel for each map", "tensor kernel": "one kernel over the tensor"}
+TRAIN = "training batches"
 Network = tuple[str, str, str]  # experiment, data set, initialisation
 PUBLISHED: list[Network] = [
     ("yu_baseline", "mnist", GAIN), ("yu_baseline", "mnist", DEFAULT), ("yu_baseline_relu", "fashion_mnist", DEFAULT), ("yu_svhn_relu", "svhn", DEFAULT),
@@ -539,3 +543,96 @@ def x2(document: Document, settings: dict[str, Any]) -> Figure:
         f"First panel: as published. Median σ: the median distance of each variable; rescaled: layers at their initial overall standard deviation; offset 4: n^(−1/(4+d)). {sources_of(document, keys)}",
     )
     return figure
+
+
+# --- deeper networks ---------------------------------------------------------------------------------------------
+
+
+def e1(document: Document, settings: dict[str, Any]) -> Figure:
+    """VGG-11 and ResNet-18: I(X;T) by layer and over training, by the kernel of each map and by that of the tensor."""
+    held = [name for name in DEEP if name in set(document.table("curves")["experiment"])]
+    figure, axes = style.new(2 * len(held), 2, 5.6 * len(held) + 0.8)
+    letters = iter("abcdefgh")
+    for k, experiment in enumerate(held):
+        for column, (kernel, says) in enumerate(KERNELS.items()):
+            curves = {
+                control: pick(document.table("curves"), experiment=experiment, control=control)
+                for control in (kernel, on_training(kernel))
+            }
+            upper, lower = axes[2 * k, column], axes[2 * k + 1, column]
+            deep_layers(upper, document, experiment, curves)
+            upper.set_title(f"({next(letters)}) {DEEP[experiment]}: {says}", fontsize=10)
+            deep_training(lower, curves[kernel])
+            lower.set_title(f"({next(letters)}) {violations(document, experiment, kernel)}", fontsize=9)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=5)
+    rows = pick(document.table("curves"), experiment=held[0])
+    style.note(
+        figure,
+        f"α = 1.01, n = 128, 10 batches; a kernel for each map: σ = 5 n^(−1/(1+d)), which many maps saturate (hollow); one over the tensor: σ best "
+        f"aligned with the labels. Last panels: test batches. Median of {int(rows['seeds'].max())} network(s). {provenance(rows)}.",
+    )
+    return figure
+
+
+def on_training(kernel: str) -> str:
+    """Name of the control that is a kernel on training batches."""
+    return TRAIN if kernel == "main" else f"{kernel}, {TRAIN}"
+
+
+def deep_layers(axes: Axes, document: Document, experiment: str, curves: dict[str, pd.DataFrame]) -> None:
+    """I(X;T) by layer at both ends on test and training batches; crosses where a layer compresses."""
+    for (control, rows), (colour, part) in zip(curves.items(), ((BLUE, "test"), (RED, "training")), strict=True):
+        information = rows[rows["quantity"] == "I_XT"]
+        for epoch, line in ((information["epoch"].min(), ":"), (information["epoch"].max(), "-")):
+            here = information[information["epoch"] == epoch].sort_values("depth")
+            axes.plot(
+                here["depth"],
+                here["median"],
+                line,
+                color=colour,
+                label=f"{'untrained' if line == ':' else 'trained'}, {part}",
+            )
+            for flagged, face in ((False, colour), (True, "white")):
+                points = here[(here["flag"] != "") == flagged]
+                axes.plot(
+                    points["depth"], points["median"], "o", color=colour, markerfacecolor=face, markersize=4.5, zorder=3
+                )
+        falls = details(document, experiment, control)["compresses"]
+        down = [d for d, name in zip(here["depth"], here["layer"], strict=True) if falls.get(f"I_XT {name}", 0) > 0.5]
+        height = 7.6 if part == "test" else 8.2
+        axes.plot(down, [height] * len(down), "x", color=colour, markersize=6)
+    axes.plot([], [], "x", color=style.GREY, label="compresses")
+    entropy = rows[rows["quantity"] == "S_X"]["median"].iloc[-1]
+    axes.axhline(entropy, color=style.GREY, linestyle="--", linewidth=1)
+    axes.set_xticks(here["depth"], here["layer"], fontsize=8)
+    axes.set(ylim=(-0.35, 8.7), ylabel="$I(X;T)$ (bits)")
+    if rows["stand_in"].any():
+        panel_word(axes, "stand-in")
+
+
+def deep_training(axes: Axes, curves: pd.DataFrame) -> None:
+    """I(X;T) of every layer over training, from the first (dark) to the last (light)."""
+    rows = curves[curves["quantity"] == "I_XT"]
+    names = list(rows.sort_values("depth")["layer"].unique())
+    for name, colour in zip(names, style.sns.color_palette("viridis", len(names)), strict=True):
+        style.band(axes, pick(rows, layer=name), colour, name)
+    fraction_axis(axes, float(rows["epoch"].max()))
+    axes.set(ylabel="$I(X;T)$ (bits)", ylim=(-0.35, 7.3))
+    axes.legend(fontsize=7, ncols=2, loc="lower left", bbox_to_anchor=(1.0, 0.0), handlelength=1.0, columnspacing=0.8)
+
+
+def details(document: Document, experiment: str, control: str) -> dict[str, Any]:
+    """What the verdict on a network under one kernel says."""
+    variant = f"{DEEP[experiment]}, {'maps' if control == 'main' else control}"
+    return json.loads(pick(document.claims, id="V-001-E1", variant=variant)["detail"].iloc[0])
+
+
+def violations(document: Document, experiment: str, kernel: str) -> str:
+    """Shares of adjacent pairs that violate the inequality, and that say nothing."""
+    said = [details(document, experiment, control) for control in (kernel, on_training(kernel))]
+    parts = (
+        f"{name}: {100 * one['violated']:.0f} % violated, {100 * one['idle_pairs']:.0f} % idle"
+        for name, one in zip(("test", "training"), said, strict=True)
+    )
+    return "pairs, " + "; ".join(parts)

@@ -16,11 +16,14 @@ from typing import Any
 
 from infoflow.models.audio_cnn import AudioResNet, SimpleCnn
 from infoflow.models.cnn import Cnn
+from infoflow.models.deep_cnn import ResNet18, Vgg11
 from infoflow.models.mlp import Mlp
 from infoflow.models.recurrent import Recurrent
 
-FAMILIES = {"mlp": Mlp, "recurrent": Recurrent, "cnn": Cnn, "simple_cnn": SimpleCnn, "audio_resnet": AudioResNet}
-Network = Mlp | Recurrent | Cnn | SimpleCnn | AudioResNet
+FAMILIES = {
+    "mlp": Mlp, "recurrent": Recurrent, "cnn": Cnn, "vgg11": Vgg11, "resnet18": ResNet18, "simple_cnn": SimpleCnn, "audio_resnet": AudioResNet,
+}  # fmt: skip
+Network = Mlp | Recurrent | Cnn | Vgg11 | ResNet18 | SimpleCnn | AudioResNet
 
 
 def build(settings: dict[str, Any], input_shape: tuple[int, ...], classes: int | None = None) -> Network:

@@ -1,4 +1,4 @@
-"""Layers and error signals of one network on probe mini-batches of held-out samples."""
+"""Layers and error signals of one network on probe mini-batches."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from torch import Tensor
 
 from infoflow.io import InputError
 
+PARTS = {"train": 0, "test": 1}
 
-def held_out(split: Tensor, batches: int, size: int, generator: torch.Generator) -> Tensor:
-    """Samples of the test part in mini-batches: indices (batches, size), distinct within a batch.
+
+def mini_batches(split: Tensor, batches: int, size: int, generator: torch.Generator, samples: str = "test") -> Tensor:
+    """Samples of the test (or train) part in mini-batches: indices (batches, size), distinct within a batch.
 
     Batches are cut from random orders of the part: they share samples only where it is too small for all of them.
 
     Raises:
         InputError: the part is smaller than one batch.
     """
-    part = torch.nonzero(split == 1).flatten()
+    part = torch.nonzero(split == PARTS[samples]).flatten()
     if len(part) < size:
-        raise InputError(f"probe batches of {size}: the data set holds {len(part)} test samples; take smaller batches")
+        raise InputError(
+            f"probe batches of {size}: the data set holds {len(part)} {samples} samples; take smaller batches"
+        )
     whole = len(part) // size
     orders = [part[torch.randperm(len(part), generator=generator)] for _ in range(-(-batches // whole))]
     return torch.cat([order[: whole * size].view(whole, size) for order in orders])[:batches]
