@@ -630,5 +630,5 @@ def details(document: Document, experiment: str, control: str) -> dict[str, Any]
 def violations(document: Document, experiment: str, kernel: str) -> str:
     """Shares of adjacent pairs that violate the inequality, and that say nothing, on test and on training batches."""
     said = [details(document, experiment, control) for control in on_both(kernel)]
-    violated, idle = (" and ".join(f"{100 * one[name]:.0f}" for one in said) for name in ("violated", "idle_pairs"))
-    return f"{violated} % of pairs violated, {idle} % idle (test and training)"
+    violated, idle = (" / ".join(f"{100 * one[name]:.0f}" for one in said) for name in ("violated", "idle_pairs"))
+    return f"pairs, test / training: {violated} % violated, {idle} % idle"
