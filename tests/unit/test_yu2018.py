@@ -15,6 +15,7 @@ from infoflow.config import merge, parse, read
 from infoflow.figures import yu2018 as drawn
 from infoflow.figures.document import Document
 from infoflow.io import canonical_json, write_table
+from infoflow.models import build
 from infoflow.plan import Plan
 from infoflow.tables import tidy
 
@@ -71,14 +72,15 @@ class Invented:
         return pd.concat(tables, ignore_index=True)
 
     def rows(self, settings):
-        layers = drawn.layer_names(settings["model"])
+        layers = build(settings["model"], (1, 28, 28), 10).observed
+        shared = {name: settings[name] for name in ("batches", "samples", "kernel")}
         for seed in range(settings["first_seed"], settings["first_seed"] + settings["seeds"]):
             for step in settings["snapshots"]:
                 t = step / settings["snapshots"][-1]
                 place = {"seed": seed, "epoch": step / 469, "step": step, "unit": "bits", "std_error": 0.01}
                 for alpha in settings["alphas"]:
                     for rule in settings["widths"]:
-                        said = {"settings": canonical_json({"alpha": alpha, "batches": settings["batches"], **rule})}
+                        said = {"settings": canonical_json({"alpha": alpha, **shared, **rule})}
                         row = {**place, **said}
                         yield {**row, "layer": "input", "depth": 0, "quantity": "S_X", "value": 6.0}
                         for depth, layer in enumerate(layers, start=1):
@@ -93,7 +95,9 @@ class Invented:
         yield {**row, "quantity": "S_T", "value": value}
         yield {**row, "quantity": "margin_joint", "value": 0.1}
         yield {**row, "quantity": "margin_sum", "value": -0.01}
-        maps = settings["model"]["filters"][int(layer[1]) - 1] if layer[0] in "CP" else 1
+        maps = 1
+        if settings["model"]["kind"] == "cnn" and layer[0] in "CP":
+            maps = settings["model"]["filters"][int(layer[1]) - 1]
         if settings["maps"]:
             yield {**row, "quantity": "redundancy", "value": np.log(maps) * (0.1 + t) + 0.001 * seed}
             for k in range(min(maps, 3) if maps > 1 else 0):
@@ -193,10 +197,22 @@ def test_seeds_in_blocks_are_one_network():
     [
         ({"alpha": 1.01}, "main"), ({"alpha": 2.0}, "α = 2"), ({"factor": 2.5}, "h = 2.5"), ({"rule": "median"}, "median σ"),
         ({"offset": 4}, "offset 4"), ({"rescaled": True}, "rescaled"), ({"alpha": 2.0, "factor": 1.0}, ""),
+        ({"samples": "train"}, "training batches"), ({"kernel": "tensor", "rule": "alignment"}, "tensor kernel"),
+        ({"kernel": "tensor", "rule": "alignment", "samples": "train"}, "tensor kernel, training batches"),
+        ({"samples": "train", "factor": 1.0}, ""),
     ],
 )  # fmt: skip
 def test_controls_are_named(changed, name):
-    rule = {"alpha": 1.01, "rule": "power", "factor": 5.0, "error_factor": 0.1, "offset": 1, "rescaled": False}
+    rule = {
+        "alpha": 1.01,
+        "samples": "test",
+        "kernel": "maps",
+        "rule": "power",
+        "factor": 5.0,
+        "error_factor": 0.1,
+        "offset": 1,
+        "rescaled": False,
+    }
     assert yu2018.control_of(json.dumps(rule | changed)) == name
 
 
@@ -239,6 +255,70 @@ def test_discs_overlap_in_the_area_asked_for():
     for r, s, area in ((1.0, 1.0, 1.0), (1.4, 0.5, 0.3), (1.0, 0.6, 0.0)):
         assert drawn.lens(r, s, drawn.separation(r, s, area)) == pytest.approx(area, abs=1e-6)
     assert drawn.lens(1.0, 0.5, drawn.separation(1.0, 0.5, 9.9)) == pytest.approx(np.pi * 0.25, rel=1e-3)
+
+
+# --- deeper networks ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def deep_plan():
+    """The experiments of V-001-E1 in paper.yaml beside the default ones."""
+    import yaml
+
+    with open("configs/paper.yaml", encoding="utf-8") as file:
+        paper = yaml.safe_load(file)
+    names = yu2018.DEEP
+    overlay = {
+        "experiments": {name: paper["experiments"][name] for name in names},
+        "estimators": {name: section for name, section in paper["estimators"].items() if name.startswith("renyi_")},
+        "documents": {"yu2018": {"figures": paper["documents"]["yu2018"]["figures"]}},
+    }
+    return Plan(_parsed(overlay))
+
+
+def deep_falling(depth, t):
+    """Untrained, the layers' information rises with depth; trained, it falls, and no layer holds less than it did."""
+    return 0.15 * depth if t == 0 else 5.0 - 0.3 * depth
+
+
+def turning_back(depth, t):
+    """Falls with depth; the seventh layer peaks in the middle of training and loses half a bit."""
+    return 5.0 - 0.3 * depth + (0.5 * (1 - t) if depth == 7 and t > 0.05 else 0.0)
+
+
+def test_deeper_networks_have_verdicts_by_kernel_and_part_of_the_data(deep_plan):
+    rows = outcomes(deep_plan, deep_falling)
+    rows = rows[rows["id"] == "V-001-E1"]
+    assert len(rows) == 2 * 4
+    assert set(rows["variant"]) == {
+        f"{net}, {kernel}"
+        for net in ("VGG-11", "ResNet-18")
+        for kernel in ("maps", "training batches", "tensor kernel", "tensor kernel, training batches")
+    }
+    assert set(rows["outcome"]) == {"holds"}
+    assert set(rows["seeds"]) == {5}
+    assert all(shares["violated"] == 0 and not any(shares["compresses"].values()) for shares in rows["shares"])
+
+
+def test_a_deep_layer_that_turns_back_is_named(deep_plan):
+    rows = outcomes(deep_plan, turning_back)
+    rows = rows[rows["id"] == "V-001-E1"]
+    for variant, shares in zip(rows["variant"], rows["shares"], strict=True):
+        fallen = [name for name, share in shares["compresses"].items() if share == 1 and name.startswith("I_XT")]
+        assert fallen == ["I_XT C7" if variant.startswith("VGG") else "I_XT R3.2"]
+    assert set(rows["outcome"]) == {"fails"}
+
+
+def test_the_figure_of_the_deeper_networks_is_drawn_where_there_are_some(deep_plan, document, tmp_path):
+    settings = canonical_json(deep_plan.notebook_settings("yu2018"))
+    document.experiments = list(deep_plan.experiments)
+    assert document.show("E1", settings, needs="yu_vgg11") is None
+    held = document_of(deep_plan, tmp_path)
+    held.read, held.experiments = set(), deep_plan.documents["yu2018"].figures["E1"].experiments
+    figure = held.show("E1", settings, needs="yu_vgg11")
+    assert held.read == {"curves"}
+    assert len(figure.axes) == 8
+    plt.close("all")
 
 
 # --- another data set in one line --------------------------------------------------------------------------------

@@ -552,32 +552,32 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
     """VGG-11 and ResNet-18: I(X;T) by layer and over training, by the kernel of each map and by that of the tensor."""
     held = [name for name in DEEP if name in set(document.table("curves")["experiment"])]
     figure, axes = style.new(2 * len(held), 2, 5.6 * len(held) + 0.8)
-    letters = iter("abcdefgh")
     for k, experiment in enumerate(held):
         for column, (kernel, says) in enumerate(KERNELS.items()):
-            curves = {
-                control: pick(document.table("curves"), experiment=experiment, control=control)
-                for control in (kernel, on_training(kernel))
-            }
+            curves = {c: pick(document.table("curves"), experiment=experiment, control=c) for c in on_both(kernel)}
             upper, lower = axes[2 * k, column], axes[2 * k + 1, column]
             deep_layers(upper, document, experiment, curves)
-            upper.set_title(f"({next(letters)}) {DEEP[experiment]}: {says}", fontsize=10)
+            letter, below = "abcdefgh"[4 * k + column], "abcdefgh"[4 * k + 2 + column]
+            upper.set_title(
+                f"({letter}) {DEEP[experiment]}: {says}\n{violations(document, experiment, kernel)}", fontsize=9.5
+            )
             deep_training(lower, curves[kernel])
-            lower.set_title(f"({next(letters)}) {violations(document, experiment, kernel)}", fontsize=9)
+            lower.set_title(f"({below}) over training, test batches", fontsize=9.5)
+        lower.legend(fontsize=8, ncols=2, loc="lower right", title="layer", title_fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=5)
     rows = pick(document.table("curves"), experiment=held[0])
     style.note(
         figure,
         f"α = 1.01, n = 128, 10 batches; a kernel for each map: σ = 5 n^(−1/(1+d)), which many maps saturate (hollow); one over the tensor: σ best "
-        f"aligned with the labels. Last panels: test batches. Median of {int(rows['seeds'].max())} network(s). {provenance(rows)}.",
+        f"aligned with the labels; dashed: S(X). Idle pairs lie at floor or ceiling and say nothing. Median of {int(rows['seeds'].max())} network(s). {provenance(rows)}.",
     )
     return figure
 
 
-def on_training(kernel: str) -> str:
-    """Name of the control that is a kernel on training batches."""
-    return TRAIN if kernel == "main" else f"{kernel}, {TRAIN}"
+def on_both(kernel: str) -> tuple[str, str]:
+    """Names of the controls that are a kernel on test and on training batches."""
+    return kernel, TRAIN if kernel == "main" else f"{kernel}, {TRAIN}"
 
 
 def deep_layers(axes: Axes, document: Document, experiment: str, curves: dict[str, pd.DataFrame]) -> None:
@@ -619,7 +619,6 @@ def deep_training(axes: Axes, curves: pd.DataFrame) -> None:
         style.band(axes, pick(rows, layer=name), colour, name)
     fraction_axis(axes, float(rows["epoch"].max()))
     axes.set(ylabel="$I(X;T)$ (bits)", ylim=(-0.35, 7.3))
-    axes.legend(fontsize=7, ncols=2, loc="lower left", bbox_to_anchor=(1.0, 0.0), handlelength=1.0, columnspacing=0.8)
 
 
 def details(document: Document, experiment: str, control: str) -> dict[str, Any]:
@@ -629,10 +628,7 @@ def details(document: Document, experiment: str, control: str) -> dict[str, Any]
 
 
 def violations(document: Document, experiment: str, kernel: str) -> str:
-    """Shares of adjacent pairs that violate the inequality, and that say nothing."""
-    said = [details(document, experiment, control) for control in (kernel, on_training(kernel))]
-    parts = (
-        f"{name}: {100 * one['violated']:.0f} % violated, {100 * one['idle_pairs']:.0f} % idle"
-        for name, one in zip(("test", "training"), said, strict=True)
-    )
-    return "pairs, " + "; ".join(parts)
+    """Shares of adjacent pairs that violate the inequality, and that say nothing, on test and on training batches."""
+    said = [details(document, experiment, control) for control in on_both(kernel)]
+    violated, idle = (" / ".join(f"{100 * one[name]:.0f}" for one in said) for name in ("violated", "idle_pairs"))
+    return f"pairs, test / training: {violated} % violated, {idle} % idle"
