@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from infoflow.claims import huang2016, verdict
-from infoflow.config import read
+from infoflow.config import parse, read
 from infoflow.figures.document import Document
-from infoflow.io import canonical_json
+from infoflow.io import InputError, canonical_json
 from infoflow.plan import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -216,3 +216,33 @@ def test_a_figure_is_drawn_from_what_the_config_names(figure):
     if section.tables:
         assert "synthesised" in drawn.get_supxlabel()
     plt.close("all")
+
+
+def test_the_chain_feeds_itself():
+    assert PLAN.dataset_inputs("contexts") == [f"results/contexts/huang_encoder/fold{k}.h5" for k in range(10)]
+    assert PLAN.dataset_inputs("speech") == []
+    assert {job.id: PLAN.trainer(job.experiment) for job in PLAN.train_jobs() if job.experiment == "huang_rd"} == {
+        "huang_rd_as_published": "folds", "huang_rd_corrected": "folds",
+    }  # fmt: skip
+    inputs = PLAN.estimate_inputs("huang_rd", "corrected", "all", "ratios")
+    assert len(inputs["weights"]) == len(GRID)
+    assert sum("huang_rd/" in table for table in PLAN.estimates_of("huang_rd")) == 4
+
+
+@pytest.mark.parametrize(
+    ("experiment", "section", "message"),
+    [
+        ("huang_recurrent", {"dataset": "szt12"}, "blstm reads data sets of kind speech"),
+        ("huang_encoder", {"dataset": "contexts"}, "contexts takes mlp"),
+        ("goldfeld_noisy", {"training": {"l1": 0.1}}, "l1 needs data sets of kind speech or contexts"),
+        ("goldfeld_noisy", {"training": {"loss": "rate_distortion"}}, "rate_distortion needs data sets"),
+        ("huang_wide", {"first_seed": 3}, "count seeds from 0"),
+        ("huang_wide", {"training": {"loss": "mse"}}, "neither steps_per_epoch"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(raw, experiment, section, message):
+    given = raw["experiments"][experiment]
+    for key, value in section.items():
+        given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value
+    with pytest.raises(InputError, match=message):
+        parse(raw)

@@ -1,3 +1,5 @@
+import json
+import math
 import multiprocessing
 import time
 
@@ -5,7 +7,7 @@ import pandas as pd
 import pytest
 
 from infoflow import tables
-from infoflow.io import InputError, atomic, locked, read_h5, read_tables, write_h5
+from infoflow.io import InputError, atomic, locked, read_h5, read_tables, write_h5, write_json
 
 SETTINGS = {"estimator": "e", "experiment": "x", "point": "p", "variant": "", "axes": {"training.orthonormal": 0.5}}
 ROW = {"seed": 0, "epoch": 1, "layer": "T1", "depth": 1, "quantity": "I(X;T)", "value": 1.0, "ceiling": 2.0}
@@ -77,3 +79,13 @@ def test_difference_refuses_different_units():
     assert tables.difference(a, a.assign(value=[1.0, 5.0])).tolist() == [2.0, -3.0]
     with pytest.raises(ValueError, match="different units"):
         tables.difference(a, a.assign(unit="bits"))
+
+
+def test_json_holds_no_infinity(tmp_path):
+    write_json(tmp_path / "a.json", {"axes": [1.0, math.inf], "none": (math.nan, None)})
+
+    def refuse(text):
+        raise ValueError(text)
+
+    read = json.loads((tmp_path / "a.json").read_text(), parse_constant=refuse)
+    assert read == {"axes": [1.0, "inf"], "none": ["nan", None]}

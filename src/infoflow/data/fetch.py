@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
-from infoflow.data.local_files import COLLECTIONS, GROUPS, File, digest
+from infoflow.data.local_files import COLLECTIONS, GROUPS, SPEECH, File, digest
 from infoflow.io import InputError, atomic
 
 TIMEOUT = 30  # seconds without a byte
@@ -98,6 +98,9 @@ def run(names: Iterable[str], data_root: str) -> None:
 
 def _members(name: str) -> tuple[str, ...]:
     known = [*COLLECTIONS, *ARCHIVES, *GROUPS]
+    if name in SPEECH:
+        folder, how = SPEECH[name].folder, SPEECH[name].how
+        raise InputError(f"data fetch: {SPEECH[name].title} is not fetched; {how} (<data_root>/{folder})")
     if name not in known:
         match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f" (did you mean {match[0]!r}?)" if match else ""

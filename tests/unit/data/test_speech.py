@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from infoflow.config import parse
-from infoflow.data import corpora, descriptors, speech
+from infoflow.data import corpora, descriptors, fetch, speech
 from infoflow.data.standins import emotional_speech
 from infoflow.io import InputError
 from infoflow.plan import Plan
@@ -231,3 +231,8 @@ def test_the_real_emodb():
     made, problems = descriptors.describe(listing.utterances[0].file, "pyin")
     assert made.shape[1] == 28
     assert not [p for p in problems if p.fatal]
+
+
+def test_corpora_are_not_fetched_but_said_how_to_come_by(tmp_path):
+    with pytest.raises(InputError, match=r"IEMOCAP is not fetched; ask .*University of Southern California"):
+        fetch.run(["iemocap"], str(tmp_path))
