@@ -108,7 +108,7 @@ def test_accumulated_gradients_add_up_from_step_to_step(data, tmp_path):
     given = settings(seeds=1, epochs=3, accumulate_gradients=True)
     given["points"][0]["noise_std"] = 0.0
     one = trained(given, data / "four.h5", tmp_path)
-    x, y = one.x[0, :, 0].double().numpy(), one.y[0].double().numpy()
+    x, y = one._inputs(one.x)[0, :, 0].double().numpy(), one.y[0].double().numpy()
     w, b, total = 0.1, 0.0, np.zeros(2)
     for _ in range(3):
         for part in (slice(0, 25), slice(25, 30)):
@@ -237,7 +237,7 @@ def test_training_by_updates_drops_the_last_batch_and_counts_epochs_in_updates(d
             if made == 8:
                 break
             optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(network(one.x[0, batch]), one.y[0, batch]).backward()
+            torch.nn.functional.cross_entropy(network(one._inputs(one.x)[0, batch]), one.y[0, batch]).backward()
             optimiser.step()
             made += 1
     for value, name in zip(
