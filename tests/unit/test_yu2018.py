@@ -82,7 +82,7 @@ class Invented:
                     for rule in settings["widths"]:
                         said = {"settings": canonical_json({"alpha": alpha, **shared, **rule})}
                         row = {**place, **said}
-                        yield {**row, "layer": "input", "depth": 0, "quantity": "S_X", "value": 6.0}
+                        yield {**row, "layer": "input", "depth": 0, "quantity": "S_X", "value": 6.0, "ceiling": 7.0}
                         for depth, layer in enumerate(layers, start=1):
                             if not settings["layers"] or layer in settings["layers"]:
                                 yield from self.of_layer(settings, {**row, "layer": layer, "depth": depth}, t, seed)

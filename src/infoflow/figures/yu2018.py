@@ -104,8 +104,8 @@ def f2(document: Document, settings: dict[str, Any]) -> Figure:
         axes.set_title(f"({letter}) {layer}: I(X;{{T$^c$}}) = {shared:.2f} bits, shaded", loc="center")
     style.note(
         lower,
-        f"Areas are measured: S(X), S({{T$^c$}}) and their overlap after {last:g} epochs ({provenance(curves)}, sigmoid, {SAYS[GAIN]}). "
-        "Pooling leaves a smaller shaded area.",
+        f"Areas are measured: S(X), S({{T$^c$}}) and their overlap {after(last)} ({provenance(curves)}, sigmoid, {SAYS[GAIN]}). "
+        "The document: pooling leaves a smaller shaded area.",
     )
     return figure
 
@@ -196,7 +196,7 @@ def f5(document: Document, settings: dict[str, Any]) -> Figure:
         one_axes.text(-1.05, 1.0, "$X$", color=RED, fontsize=12)
         for k, (x, y, radius, line) in enumerate(group, start=1):
             one_axes.add_patch(Circle((x, y), radius, facecolor=BLUE + (0.15,), edgecolor=BLUE, linestyle=line))
-            dx, dy = (-0.25, -0.32) if line == "--" else (0, 0)
+            dx, dy = (0, -0.31) if line == "--" else (0, 0)
             one_axes.text(x + dx, y + dy, f"$T^{k}$", ha="center", va="center", fontsize=10)
         blank(one_axes, (-1.4, 2.3), (-1.35, 1.35), title)
     partial = axes[1, 0]
@@ -350,7 +350,7 @@ def rows_by_layer(document: Document, keys: list[Network]) -> Figure:
         runs.append(int(curves["seeds"].max()))
         for axes_, epoch in zip(row, times(curves), strict=True):
             by_layer(axes_, curves, epoch)
-            when = "untrained" if epoch == 0 else f"after {epoch:.3g} epochs"
+            when = "untrained" if epoch == 0 else after(epoch)
             axes_.set_title(f"({next(letters)}) {when}", fontsize=10)
         row[0].set_ylabel(title_of(curves, key).replace(" · ", "\n") + "\nbits", fontsize=9)
     for axes_ in axes[-1]:
@@ -363,7 +363,7 @@ def rows_by_layer(document: Document, keys: list[Network]) -> Figure:
     count = f"{min(runs)} to {max(runs)}" if min(runs) < max(runs) else f"{runs[0]}"
     style.note(
         figure,
-        f"α = 1.01, σ = h n^(−1/(1+d)) with h = 5 (values) and 0.1 (errors), n = 128, mean over 10 held-out batches; median of {count} network(s), band: central 80 %. "
+        f"α = 1.01, σ = h n^(−1/(1+d)) with h = 5 (values) and 0.1 (errors), n = {batch_size(document, keys[0])}, mean over held-out batches; median of {count} network(s), band: central 80 %. "
         f"{sources_of(document, keys)}",
     )
     return figure
@@ -371,8 +371,22 @@ def rows_by_layer(document: Document, keys: list[Network]) -> Figure:
 
 def sources_of(document: Document, keys: list[Network]) -> str:
     """Where the data of several networks came from."""
-    said = {NAMES.get(key[1], key[1]): provenance(network(document, key)) for key in keys}
-    return "; ".join(f"{name}: {text}" for name, text in said.items()) + "."
+    return "; ".join(dict.fromkeys(provenance(network(document, key)) for key in keys)) + "."
+
+
+def batch_size(document: Document, key: Network) -> int:
+    """Samples of a batch."""
+    return samples_of(network(document, key))
+
+
+def samples_of(curves: pd.DataFrame) -> int:
+    """Samples of a batch: an entropy's ceiling is log2 n."""
+    return round(2 ** float(curves.loc[curves["quantity"] == "S_X", "ceiling"].max()))
+
+
+def after(epoch: float) -> str:
+    """A number of epochs in words."""
+    return f"after {epoch:.3g} epoch{'' if epoch == 1 else 's'}"
 
 
 def f3(document: Document, settings: dict[str, Any]) -> Figure:
@@ -412,7 +426,7 @@ def f4(document: Document, settings: dict[str, Any]) -> Figure:
     figure.legend(handles, labels, loc="outside upper center", ncols=2)
     style.note(
         figure,
-        f"Sigmoid networks after {last:g} epochs; accuracy: mean ± standard deviation over {' or '.join(map(str, sorted(runs)))} runs. "
+        f"Sigmoid networks {after(last)}; accuracy: mean ± standard deviation over {' or '.join(map(str, sorted(runs)))} runs. "
         f"Dashed: S(X); hollow: flagged. {provenance(curves)}.",
     )
     return figure
@@ -441,7 +455,17 @@ def f6(document: Document, settings: dict[str, Any]) -> Figure:
         for quantity, layer, colour, marker, label in series:
             rows = pick(curves, quantity=quantity, layer=layer)
             line = "--" if quantity == "redundancy" else "-"
-            style.band(axes_, rows, colour, label, marker=marker, markersize=5, linestyle=line, markerfacecolor="none")
+            style.band(
+                axes_,
+                rows,
+                colour,
+                label,
+                marker=marker,
+                markersize=5,
+                linestyle=line,
+                markerfacecolor="none",
+                clip_on=False,
+            )
         axes_.set_title(f"({letter}) filters ({settings_.replace('-', ', ')}): {accuracy(document, curves)}")
         fraction_axis(axes_, float(curves["epoch"].max()))
         axes_.axhline(0, color=style.GREY, linewidth=0.8)
@@ -499,7 +523,7 @@ def f7(document: Document, settings: dict[str, Any]) -> Figure:
     figure.legend(handles=handles, loc="outside upper center", ncols=6)
     style.note(
         figure,
-        f"Medians over networks, one point a snapshot; α = 1.01, 10 held-out batches of 128. {sources_of(document, keys)}",
+        f"Medians over networks, one point a snapshot; α = 1.01, held-out batches of {batch_size(document, keys[0])}. {sources_of(document, keys)}",
     )
     return figure
 
@@ -569,7 +593,7 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
     rows = pick(document.table("curves"), experiment=held[0])
     style.note(
         figure,
-        f"α = 1.01, n = 128, 10 batches; a kernel for each map: σ = 5 n^(−1/(1+d)), which many maps saturate (hollow); one over the tensor: σ best "
+        f"α = 1.01, n = {samples_of(rows)}; a kernel for each map: σ = 5 n^(−1/(1+d)), which many maps saturate (hollow); one over the tensor: σ best "
         f"aligned with the labels; dashed: S(X). Idle pairs lie at floor or ceiling and say nothing. Median of {int(rows['seeds'].max())} network(s). {provenance(rows)}.",
     )
     return figure
