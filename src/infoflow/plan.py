@@ -132,6 +132,8 @@ class TrainJob:
             units = 1000 * model["hidden"]  # at hundreds of frames
         if "filters" in model:
             units = 100 * sum(model["filters"])  # each is applied at hundreds of places
+        if model["kind"].endswith(("resnet", "resnet18")):
+            units *= 20  # many convolutions a stage
         rounds = training["epochs"] * (training["steps_per_epoch"] or 1)
         return 100 + units * len(self.points) * self.settings["seeds"] * rounds // 100_000
 
