@@ -18,7 +18,7 @@ TARGET = "results-smoke/estimates/kong_f2/corrected/all.scalar_chain.parquet"
 
 def command(folder, cores):
     """The run of `make results`, on one small target whose training lasts long enough to be killed."""
-    training = {"training": {"epochs": 20000}}
+    training = {"training": {"epochs": 60000}}
     overlay = {"experiments": {"kong_f2": {**training, "variants": {"corrected": training}}}}
     (folder / "slow.yaml").write_text(json.dumps(overlay), encoding="utf-8")
     configs = ["--configfile", "config.yaml", "configs/smoke.yaml", "slow.yaml"]
