@@ -104,7 +104,8 @@ def _ranges_over_run(bins: int | None, values: Iterable[dict[str, Tensor]]) -> d
     for snapshot in values:
         for layer, activity in snapshot.items():
             ends.setdefault(layer, []).extend([float(activity.min()), float(activity.max())])
-    return {layer: (min(e), max(e), bins) for layer, e in ends.items() if max(e) > min(e)}
+    # a layer that never changes: all its values go into the first bin
+    return {layer: (min(e), max(e) if max(e) > min(e) else min(e) + 1, bins) for layer, e in ends.items()}
 
 
 def _of_layer(

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from infoflow.data import stage
 from infoflow.estimate_gaussian import answer_information, information, linear_gaussian
-from infoflow.estimate_layers import as_published, wide_layers
+from infoflow.estimate_layers import _ranges_over_run, as_published, wide_layers
 from infoflow.estimators import binning, kde, knn
 from infoflow.io import InputError, canonical_json, write_h5
 from infoflow.models.audio_cnn import SimpleCnn
@@ -79,6 +79,12 @@ def test_bins_over_the_run_span_all_snapshots(trained):
     low, high = float(values[0].min()), float(values[0].max())
     truth = binning.entropy(values[0].flatten(1), edges=(low, high, 30))
     assert _value(table, layer="T1", quantity="H_T") == pytest.approx(float(truth), abs=1e-12)
+
+
+def test_a_constant_layer_has_no_information_rather_than_no_row():
+    ranges = _ranges_over_run(30, [{"T1": torch.zeros(5, 1, 2)}, {"T1": torch.zeros(5, 1, 2)}])
+    assert ranges == {"T1": (0.0, 1.0, 30)}
+    assert float(binning.entropy(torch.zeros(5, 2), edges=ranges["T1"])) == 0
 
 
 def test_saturated_values_are_flagged(trained):
