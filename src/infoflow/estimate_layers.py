@@ -132,7 +132,8 @@ def _of_part(
         *_kernel(settings, activity, y),
         *_neighbours(settings, activity),
     ]:
-        ceiling = label_entropy if row["quantity"] == "I_TY" else row.pop("ceiling", math.nan)
+        own = row.pop("ceiling", math.nan)
+        ceiling = label_entropy if row["quantity"] == "I_TY" else own
         near = row["quantity"] != "I_TY" and row["value"] > (1 - NEAR) * ceiling
         shown = {**common, "ceiling": ceiling, "relative_width": ratio(row.pop("width"), spread), **row}
         yield {**shown, "flag": common["flag"] or ("saturated" if near else "")}

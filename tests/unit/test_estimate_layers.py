@@ -70,6 +70,8 @@ def test_every_row_is_the_estimator_on_the_layer(trained):
     assert _value(own, quantity="h_T") == pytest.approx(float(knn.entropy(one_map, 2, offset=1e-16)), abs=1e-6)
     assert json.loads(own[own["quantity"] == "h_T"]["settings"].iloc[0])["d"] == one_map.shape[1]
     assert set(table["unit"]) == {"nats"}
+    assert table[table["quantity"] == "I_TY"]["ceiling"].to_numpy() == pytest.approx(math.log(4))
+    assert table[table["quantity"] == "I_XT"]["ceiling"].to_numpy() == pytest.approx(math.log(16))
 
 
 def test_bins_over_the_run_span_all_snapshots(trained):

@@ -104,11 +104,15 @@ def medleys(arrays: dict[str, np.ndarray], count: int, frames: int, rng: np.rand
     x, y, part = arrays["x"], arrays["y"], arrays["split"]
     pieces, genres = -(-frames // x.shape[-1]), np.unique(y)
     made, labels = np.empty((count, *x.shape[1:-1], frames), x.dtype), genres[rng.permutation(count) % len(genres)]
-    parts = np.zeros(count, np.uint8)
+    parts, drawn = np.zeros(count, np.uint8), set()
     parts[rng.permutation(count)[: round(count * part.mean())]] = 1
     for k in range(count):
         own = np.flatnonzero((y == labels[k]) & (part == parts[k]))
-        made[k] = np.concatenate(list(x[rng.choice(own, pieces)]), -1)[..., :frames]
+        chosen = tuple(rng.choice(own, pieces))
+        while chosen in drawn and len(drawn) < len(own) ** pieces:  # no two alike: equal rows would merge in estimates
+            chosen = tuple(rng.choice(own, pieces))
+        drawn.add(chosen)
+        made[k] = np.concatenate(list(x[list(chosen)]), -1)[..., :frames]
     return {"x": made, "y": labels, "split": parts, "group": np.arange(count)}
 
 

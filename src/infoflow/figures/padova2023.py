@@ -194,8 +194,8 @@ def s09(document: Document, settings: dict[str, Any]) -> Figure:
     axes.text(2.1, 0.35, "activation and its bin of width 0.05", ha="center", fontsize=9.5)
     schematics.arrow(axes, (3.95, 1.75), (4.5, 1.75))
     axes.text(4.7, 2.7, r"$I(X;T) = H(T) - H(T\,|\,X)$", fontsize=13)
-    axes.plot([5.82, 6.62], [2.62, 2.98], color=style.CLASSES[1], linewidth=1.6)
-    axes.text(6.9, 2.75, "0: the network is\ndeterministic", fontsize=9, color=style.CLASSES[1], va="center")
+    axes.plot([6.13, 6.95], [2.62, 2.98], color=style.CLASSES[1], linewidth=1.6)
+    axes.text(7.15, 2.75, "0: the network is\ndeterministic", fontsize=9, color=style.CLASSES[1], va="center")
     axes.text(4.7, 1.95, r"$I(T;Y) = H(T) - \sum_y p(y)\,H(T\,|\,y)$", fontsize=13)
     axes.text(4.7, 1.25, "joint: a code is a whole layer, at most ln P", fontsize=10)
     axes.text(4.7, 0.9, "pooled: every number is a sample (the slides' code)", fontsize=10)
@@ -255,7 +255,8 @@ def s05(document: Document, settings: dict[str, Any]) -> Figure:
         y = curve(document, "saxe_overtrained", layer, "I_TY", kind="upper", settings=SAXE_VARIANCE)
         plane(axes[1, 3], x, y, style.LAYERS[layer], rf"$T_{layer[1]}$", BIT)
     axes[1, 3].set_title("Its plane")
-    axes[1, 3].legend(fontsize=7.5, loc="lower left")
+    axes[1, 3].legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1)
+    axes[1, 2].set_xticks([0, 10, 1000], ["0", "10", "1000"])
     for one, unit in ((axes[0, 3], "nats"), (axes[1, 1], "nats"), (axes[1, 3], "bits")):
         information_labels(one, "I(X;T)", unit)
     return said(
@@ -516,8 +517,9 @@ def s23(document: Document, settings: dict[str, Any]) -> Figure:
             x, y = (curve(document, name, layer, q, kind="upper", settings=VARIANCE) for q in ("I_XT", "I_TY"))
             plane(one, x, y, style.LAYERS[layer], rf"$T_{layer[1]}$", BIT)
         information_labels(one, "I(X;T)", "bits")
-        one.axvline(float(x["ceiling"].iloc[0]) / BIT, color=style.GREY, linestyle="--", linewidth=1)
-        one.set_title(NAMES[name])
+        ceiling = float(x["ceiling"].iloc[0]) / BIT
+        one.axvline(ceiling, color=style.GREY, linestyle="--", linewidth=1)
+        one.set(title=NAMES[name], xlim=(0, 1.05 * ceiling), ylim=(0, 1.1 * float(y["high"].max()) / BIT))
     axes[0, 0].legend()
     return said(
         document,
