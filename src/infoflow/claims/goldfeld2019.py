@@ -357,16 +357,26 @@ def _errors(table: pd.DataFrame, groups: int = 5) -> pd.Series:
 def error_slope(table: pd.DataFrame) -> Evidence:
     """V-004-11b: slope of log error against log n in one dimension, where the bias is gone first."""
     errors = _errors(table).xs(1, level="d").unstack("n")
-    slopes = np.array([np.polyfit(np.log(errors.columns), np.log(row), 1)[0] for row in errors.to_numpy()])
+    slopes = _slopes(errors.columns, errors.to_numpy())
     every = {
-        int(d): np.mean([np.polyfit(np.log(e.columns), np.log(r), 1)[0] for r in e.to_numpy()])
+        int(d): _slopes(e.columns, e.to_numpy()).mean()
         for d in table["d"].dropna().unique()
         if len(e := _slice(table, d))
     }
     return Evidence(
-        lambda scale: np.abs(slopes + 0.5) <= 0.1 * scale, slopes, np.zeros(1), "an error that does not fall",
+        lambda scale: np.abs(slopes + 0.5) <= 0.1 * scale, slopes, _slopes(errors.columns, _permuted(errors.to_numpy())), "the same errors in random order of n",
         data="noisy Gaussians, d = 1", detail={"slope_by_dimension": every},
     )  # fmt: skip
+
+
+def _slopes(n: pd.Index, errors: np.ndarray) -> np.ndarray:
+    """Slope of log error against log n of each row, (rows,)."""
+    return np.polyfit(np.log(n), np.log(errors).T, 1)[0]
+
+
+def _permuted(rows: np.ndarray, draws: int = 20) -> np.ndarray:
+    """Every row `draws` times, each time in a random order: a control in which order means nothing."""
+    return np.random.default_rng(0).permuted(np.repeat(rows, draws, axis=0), axis=1)
 
 
 def _slice(table: pd.DataFrame, d: float) -> pd.DataFrame:
@@ -394,11 +404,19 @@ def exponential_in_dimension(table: pd.DataFrame) -> Evidence:
     needed = samples_needed(table).dropna()
     fits = {g: stats.linregress(rows["d"], np.log(rows["n"])) for g, rows in needed.groupby("group")}
     value = np.array([fit.rvalue**2 for fit in fits.values()])
+    null = np.array(
+        [
+            stats.linregress(rows["d"], order).rvalue ** 2
+            for _, rows in needed.groupby("group")
+            for order in _permuted(np.log(rows["n"].to_numpy())[None])
+        ]
+    )
     power = np.array(
         [stats.linregress(np.log(rows["d"]), np.log(rows["n"])).rvalue ** 2 for _, rows in needed.groupby("group")]
     )
     return Evidence(
-        lambda scale: value > 1 - 0.1 * scale, value, np.zeros(1), "no dependence on the dimension", data=f"noisy Gaussians, d = 1…{needed['d'].max():.0f}: beyond, the error stays above 0.1 nat",
+        lambda scale: value > 1 - 0.1 * scale, value, null, "the same numbers of samples in random order of d",
+        data=f"noisy Gaussians, d = 1…{needed['d'].max():.0f}: beyond, the error stays above 0.1 nat",
         detail={"factor_per_dimension": np.exp(np.mean([fit.slope for fit in fits.values()])), "r2_of_a_power_law": power.mean(), "samples": needed.groupby("d")["n"].median().to_dict()},
     )  # fmt: skip
 
