@@ -42,8 +42,8 @@ CLAIMS = {
         Claim("V-004-12", "F5", "Deeper layers compress more", "ρ(layer, fall) ≥ 0.8", "Spearman's ρ"),
         Claim("V-004-13", "X2", "The samples needed grow exponentially with the dimension", "log n for 0.1 nat linear in d = 1…8, R² > 0.9", "R²"),
         Claim("V-004-14", "F5", "The fall of I(X;T5) is clustering, not scale", "more than half of the fall remains when T5 is rescaled to a constant overall std", "share of the fall"),
-        Claim("V-004-E1", "F5", "The last hidden layer of an MNIST CNN clusters by class", "within-class cosine rises by > 0.2 and exceeds the between-class one by > 0.3", "cosine"),
-        Claim("V-004-E2", "F5", "Encouraging clustering lowers the test loss", "test loss lower than without the penalty, same seed (an open question of the document)"),
+        Claim("V-004-E1", "E1", "The last hidden layer of an MNIST CNN clusters by class", "within-class cosine rises by > 0.2 and exceeds the between-class one by > 0.3", "cosine"),
+        Claim("V-004-E2", "E2", "Encouraging clustering lowers the test loss", "test loss lower than without the penalty, same seed (an open question of the document)"),
     )
 }  # fmt: skip
 

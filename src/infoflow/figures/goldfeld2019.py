@@ -263,6 +263,53 @@ def x2(document: Document, settings: dict[str, Any]) -> Figure:
     return figure
 
 
+def e1(document: Document, settings: dict[str, Any]) -> Figure:
+    """Cosines within and between classes in the last hidden layer of the MNIST network, a panel for each noise."""
+    curves = document.curves("goldfeld_mnist_cnn", grid="all")
+    points = {float(point.split("~")[-1]): point for point in curves["point"].unique()}
+    figure, axes = style.new(1, len(points), 3.6, sharey=True)
+    for one, noise in zip(axes[0], sorted(points), strict=True):
+        rows = pick(curves, point=points[noise], layer=curves["layer"].max())
+        for quantity, colour in zip(("within_cosine", "between_cosine"), style.CLASSES, strict=True):
+            style.band(one, pick(rows, quantity=quantity), colour, quantity.replace("_cosine", " classes"))
+        style.epochs_axis(one, int(rows["epoch"].max()), log=True)
+        one.set_title(f"noise std {noise:g}" if noise else "no noise", loc="center")
+    axes[0, 0].set(ylabel="cosine similarity", ylim=(-0.1, 1.02))
+    axes[0, 0].legend(loc="center right")
+    style.note(
+        figure,
+        f"Last hidden layer of a convolutional network on MNIST (5000 images), median and central 80 % of {seeds(curves)} seeds.",
+    )
+    return figure
+
+
+def e2(document: Document, settings: dict[str, Any]) -> Figure:
+    """Test loss, test accuracy and information of layer 5 under a penalty on the distance within classes."""
+    curves = document.curves(
+        "goldfeld_clustering_penalty", quantity="I_XT", layer="T5", estimator="linearised", grid="all"
+    )
+    history = pick(document.table("history"), experiment="goldfeld_clustering_penalty", split="test", noisy=False)
+    points = {float(point.split("~")[-1]): point for point in curves["point"].unique()}
+    colours = style.sns.color_palette("viridis", len(points))
+    figure, axes = style.new(1, 3, 3.8)
+    for colour, strength in zip(colours, sorted(points), strict=True):
+        label = f"{strength:g}" if strength else "none"
+        style.band(axes[0, 0], pick(history, point=points[strength], metric="loss"), colour, label)
+        style.band(axes[0, 1], pick(history, point=points[strength], metric="accuracy"), colour, label)
+        style.band(axes[0, 2], pick(curves, point=points[strength]), colour, label)
+    for one in axes[0]:
+        style.epochs_axis(one, int(curves["epoch"].max()), log=True)
+    axes[0, 0].set(title="Test loss", ylabel="cross-entropy (nats)", ylim=(0, None))
+    axes[0, 1].set(title="Test accuracy", ylabel="accuracy", ylim=(0.4, 1.01))
+    axes[0, 2].set(title="Information of layer 5", ylabel=r"$I(X;T_5)$ (nats)", ylim=(0, 9))
+    axes[0, 0].legend(loc="lower left", title="penalty")
+    style.note(
+        figure,
+        f"Noise-free losses and accuracies, linearised information; median and central 80 % of {seeds(curves)} seeds.",
+    )
+    return figure
+
+
 def crossing(n: np.ndarray, error: np.ndarray, target: float) -> float:
     """Where a falling error reaches `target`, on logarithmic axes; nan if it never does."""
     below = np.flatnonzero(error < target)
