@@ -30,7 +30,7 @@ def main(per_genre: int) -> None:
         music.write(Path(folder), per_genre, SECONDS, np.random.default_rng(0))
         tracks, _ = fma.read(Path(folder))
         samples = round(SECONDS * mel.RATE)
-        mel.of_file((tracks[0].path, samples))  # libraries are imported before the clock starts
+        mel.of_file(tracks[0].path, samples)  # libraries are imported before the clock starts
         started = time.process_time()
         sounds = [audio.read(track.path, mel.RATE).samples for track in tracks]
         decoded = time.process_time()

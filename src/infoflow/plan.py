@@ -65,6 +65,8 @@ FAMILY = {
 
 IMAGE_MODELS = ("cnn", "vgg11", "resnet18")  # whose layers `renyi` reads
 
+RECORDINGS = ("speech", "fma", "music_folder", "music_manifest")  # data sets that several processes can read
+
 # Training settings that may differ between the points of one stacked ensemble.
 STACKABLE = {"learning_rate", "orthonormal", "clustering_penalty", "labels"}
 STACKABLE_FOLDS = STACKABLE | {"trade_off", "l1", "l2", "dropout"}  # of networks on contexts
@@ -208,8 +210,10 @@ class Plan:
         return [self.contexts(section.experiment, fold) for fold in self.folds(section.experiment)]
 
     def dataset_workers(self, dataset: str) -> int:
-        """Processes that may make a data set; the outcome does not depend on them."""
-        return 8 if self.config.datasets[dataset].kind == "speech" else 1
+        """Processes that may make a data set; the outcome does not depend on them. One composes music."""
+        settings = self.dataset_settings(dataset)
+        composed = settings["kind"] == "fma" and settings["source"] == "standin"
+        return 8 if settings["kind"] in RECORDINGS and not composed else 1
 
     # contexts
 

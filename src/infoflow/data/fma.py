@@ -11,6 +11,7 @@ from infoflow.data.local_files import FMA_AUDIO, FMA_TRACKS
 from infoflow.io import InputError
 from infoflow.seeds import numpy_generator
 
+CACHE = music.CACHE
 STANDIN_SECONDS = 6.0
 SUBSETS = ("small", "medium", "large")  # each holds the ones before it
 

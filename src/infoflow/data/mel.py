@@ -6,12 +6,16 @@ Ausilio et al. 2023 (code): mono, 22 050 Hz, 660 000 samples, windows of 1024 ev
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from infoflow.data import audio
+from infoflow.io import atomic, canonical_json
 
 RATE, WINDOW, HOP, MELS, RANGE = 22_050, 1024, 512, 128, 80.0
 STEPS = 255  # of a byte: 0 is 80 dB below the maximum, 255 the maximum; a step is 0.31 dB
@@ -43,9 +47,8 @@ def spectrogram(signal: np.ndarray, samples: int) -> np.ndarray:
     return ((1 + below / RANGE) * STEPS).round().to(torch.uint8).numpy()
 
 
-def of_file(job: tuple[str, int]) -> tuple[np.ndarray | None, float, tuple[audio.Problem, ...]]:
-    """Spectrogram of (path, samples), the seconds that the file holds, and what was the matter with it."""
-    path, samples = job
+def of_file(path: str, samples: int) -> tuple[np.ndarray | None, float, tuple[audio.Problem, ...]]:
+    """Spectrogram of a file, the seconds that it holds, and what was the matter with it."""
     sound = audio.read(path, RATE)
     problems = sound.problems
     if sound.samples is None:
@@ -53,10 +56,30 @@ def of_file(job: tuple[str, int]) -> tuple[np.ndarray | None, float, tuple[audio
     if len(sound.samples) < samples:
         missing = (samples - len(sound.samples)) / RATE
         if missing > 0.1:  # coders cut or add some milliseconds
-            problems += (audio.Problem(str(path), f"{sound.seconds:.1f} s: {missing:.1f} s of silence added", False),)
+            problems += (audio.Problem(path, f"{sound.seconds:.1f} s: {missing:.1f} s of silence added", False),)
     return spectrogram(sound.samples, samples), sound.seconds, problems
 
 
-def of_files(paths: Sequence[str], samples: int, workers: int = 1) -> list[tuple]:
-    """`of_file` of every path, in order."""
-    return audio.each(of_file, [(path, samples) for path in paths], workers, "recordings")
+def cached(job: tuple[str, int, str | None]) -> tuple[np.ndarray | None, float, tuple[audio.Problem, ...]]:
+    """`of_file` of (path, samples, cache folder), kept by the file's bytes: a known file is not decoded again."""
+    path, samples, cache = job
+    if cache is None or not Path(path).is_file():
+        return of_file(path, samples)
+    about = canonical_json([samples, RATE, WINDOW, HOP, MELS, RANGE, STEPS, "1"])
+    key = hashlib.sha256(Path(path).read_bytes() + about.encode()).hexdigest()
+    kept = Path(cache) / key[:2] / f"{key}.npz"
+    if kept.is_file():
+        with np.load(kept, allow_pickle=False) as found:
+            notes = json.loads(str(found["notes"]))
+            return found["x"], float(found["seconds"]), tuple(audio.Problem(path, note, False) for note in notes)
+    x, seconds, problems = of_file(path, samples)
+    if x is not None:
+        notes = canonical_json([problem.what for problem in problems])
+        with atomic(kept) as temporary, open(temporary, "wb") as file:
+            np.savez(file, x=x, seconds=seconds, notes=notes)
+    return x, seconds, problems
+
+
+def of_files(paths: Sequence[str], samples: int, workers: int = 1, cache: str | None = None) -> list[tuple]:
+    """`cached` of every path, in order."""
+    return audio.each(cached, [(path, samples, cache) for path in paths], workers, "recordings")

@@ -17,6 +17,7 @@ from infoflow.data import audio, mel
 from infoflow.io import InputError
 from infoflow.seeds import numpy_generator
 
+CACHE = ".spectrograms"  # the folder beside the data set that keeps them
 SPLITS = {"training": 0, "train": 0, "validation": 1, "test": 1}
 COUNTED = ("channels: averaged", "Hz: resampled")  # true of nearly every published track: counted, not listed
 
@@ -50,7 +51,8 @@ def finish(
     if unknown := sorted({t.genre for t in tracks} - set(genres)):
         raise InputError(f"{where}: unknown genre {', '.join(map(repr, unknown))}; known: {', '.join(genres)}")
     tracks = _limited(tracks, settings)
-    made = mel.of_files([t.path for t in tracks], settings["samples"])
+    paths = [t.path for t in tracks]
+    made = mel.of_files(paths, settings["samples"], settings.get("workers", 1), settings.get("cache"))
     problems = [p for _, _, found in made for p in found]
     listed = [p for p in problems if not p.what.endswith(COUNTED) and not any(c in p.what for c in COUNTED)]
     audio.settle(where, len(tracks), listed, settings["bad_files"])

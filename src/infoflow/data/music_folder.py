@@ -8,6 +8,7 @@ from typing import Any
 from infoflow.data import music
 from infoflow.io import InputError
 
+CACHE = music.CACHE
 SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")
 
 

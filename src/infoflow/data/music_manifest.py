@@ -8,6 +8,8 @@ from typing import Any
 from infoflow.data import music
 from infoflow.io import InputError
 
+CACHE = music.CACHE
+
 
 def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Spectrograms; paths are relative to the table; without `group` every file is one of its own."""

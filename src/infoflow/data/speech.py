@@ -22,6 +22,7 @@ from infoflow.data.standins import emotional_speech
 from infoflow.io import InputError, canonical_json
 from infoflow.seeds import numpy_generator
 
+CACHE = ".descriptors"  # kept beside the data set
 TIERS = {"emodb": "T2", "manifest": "own"}
 
 

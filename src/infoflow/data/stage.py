@@ -22,13 +22,14 @@ from infoflow.io import write_h5
 def run(settings: dict[str, Any], output: str, inputs: Sequence[str] = (), workers: int = 1) -> None:
     """Make one data set and write it.
 
-    `inputs` are files of an earlier stage; `workers` processes read recordings, whose descriptors are cached beside `output`.
+    `inputs` are files of an earlier stage; `workers` processes read recordings, whose features are cached beside `output`
+    in the folder that the kind's module names.
     """
     module = importlib.import_module(f"infoflow.data.{settings['kind']}")
     if settings["kind"] == "contexts":
         settings = {**settings, "inputs": inputs}
-    if settings["kind"] == "speech":
-        settings = {**settings, "workers": workers, "cache": str(Path(output).parent / ".descriptors")}
+    if folder := getattr(module, "CACHE", None):
+        settings = {**settings, "workers": workers, "cache": str(Path(output).parent / folder)}
     arrays, attributes = module.make(settings)
     write_h5(output, arrays, {**attributes, "kind": settings["kind"], "sha256": digest(arrays)})
     print(f"{settings['dataset']}: " + ", ".join(f"{k} {np.shape(v)}" for k, v in arrays.items()), flush=True)

@@ -47,6 +47,25 @@ def test_composed_music_is_read_back_by_the_reader_of_the_real_layout(collection
     assert not {*arrays["group"][arrays["split"] == 0]} & {*arrays["group"][arrays["split"] == 1]}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_spectrograms_are_kept_by_content_with_what_was_found(collection, tmp_path, monkeypatch, workers):
+    first, said = fma.make(_settings(collection, workers=workers, cache=str(tmp_path)))
+    assert len(list(tmp_path.rglob("*.npz"))) == 160
+    monkeypatch.setattr(mel, "of_file", None)  # no file is decoded again
+    again, heard = fma.make(_settings(collection, cache=str(tmp_path)))
+    np.testing.assert_array_equal(first["x"], again["x"])
+    assert said == heard
+
+
+def test_a_file_that_cannot_be_read_is_not_kept(collection, tmp_path):
+    bad = tmp_path / "bad.mp3"
+    bad.write_bytes(b"no music" * 100)
+    ((x, _, problems),) = mel.of_files([str(bad)], SAMPLES, cache=str(tmp_path / "kept"))
+    assert x is None
+    assert problems[-1].fatal
+    assert not list(tmp_path.rglob("*.npz"))
+
+
 def test_without_the_published_split_no_artist_is_on_both_sides(collection):
     arrays, _ = fma.make(_settings(collection, published_split=False, limit=80))
     train = arrays["split"] == 0
