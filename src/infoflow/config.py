@@ -393,6 +393,10 @@ class Training(Section):
     optimiser: Literal["sgd", "adam"]
     learning_rate: Positive
     batch_size: Count
+    micro_batch: Count | None = Field(
+        None,
+        description="the gradient of a batch is summed over parts of this many samples, for batches that memory does not hold; batch normalisation then sees one part at a time",
+    )
     epochs: Count
     steps_per_epoch: Count | None = Field(
         None,
@@ -846,10 +850,15 @@ def _fits(experiment: Experiment, datasets: Mapping[str, Any], name: str) -> Non
     if wanted and model != wanted:
         raise ValueError(f"{where}.model.kind: {experiment.dataset} takes {wanted}, not {model}")
     if wanted and (
-        training.steps_per_epoch or training.decay or training.accumulate_gradients or training.loss == "mse"
+        training.steps_per_epoch
+        or training.decay
+        or training.accumulate_gradients
+        or training.micro_batch
+        or training.loss == "mse"
     ):
         raise ValueError(
-            f"{where}.training: with data of speakers there is neither steps_per_epoch, decay, accumulate_gradients nor mse"
+            f"{where}.training: with data of speakers there is neither steps_per_epoch, decay, accumulate_gradients, "
+            "micro_batch nor mse"
         )
     if wanted and experiment.first_seed:
         raise ValueError(f"{where}.first_seed: networks of one held-out speaker each count seeds from 0")

@@ -55,7 +55,7 @@ LENET = {
 def settings(model=CHAIN, epochs=6, seeds=2, points=1, **training):
     rule = {
         "loss": "mse", "optimiser": "sgd", "batch_size": 25, "epochs": epochs, "shuffle": False, "evaluated": None,
-        "accumulate_gradients": False, "decay": None,
+        "micro_batch": None, "accumulate_gradients": False, "decay": None,
     } | training  # fmt: skip
     point = {"noise_std": 0.05, "learning_rate": 0.01, "orthonormal": 0.0, "clustering_penalty": 0.0, "labels": "task"}
     return {
@@ -102,6 +102,15 @@ def test_points_of_a_stack_share_the_streams_of_a_seed(data, tmp_path):
     one = trained(adam(points=2, epochs=2), data / "szt12.h5", tmp_path)
     for value in one.parameters.values():
         torch.testing.assert_close(value[:2], value[2:], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("given", [settings(seeds=2), adam(seeds=2, epochs=2)], ids=["sgd", "adam"])
+def test_parts_of_a_batch_give_its_gradient(given, data, tmp_path):
+    dataset = data / file_of(given)
+    whole = trained(given, dataset, tmp_path)
+    parts = {**given, "training": {**given["training"], "micro_batch": 9}}  # does not divide the batch
+    for name, value in trained(parts, dataset, tmp_path).parameters.items():
+        torch.testing.assert_close(value, whole.parameters[name], rtol=1e-4, atol=1e-5)
 
 
 def test_accumulated_gradients_add_up_from_step_to_step(data, tmp_path):

@@ -202,22 +202,29 @@ class Ensemble:
 
     def _one_round(self, order: Tensor, noise: Tensor | None) -> None:
         """One pass in batches, or one batch; `order` (seeds, samples), `noise` (seeds, units, rows)."""
-        size, repeats = self.training["batch_size"], len(self.points)
+        size = self.training["batch_size"]
         self.model.training = True
         for start in range(0, order.shape[1], size):
             index = order[:, start : start + size]  # (seeds, batch)
-            x = self._expand(self._inputs(self._rows(index)))
-            y = self.train_y.gather(1, index.repeat(repeats, 1))  # (nets, batch)
             z = None if noise is None else self._scaled(noise[:, :, start : start + index.shape[1]])
-            output, observed = self.model.forward(self.parameters, x, z)
-            loss = per_sample_loss(self.training["loss"], output, y).mean(1)  # (nets,)
-            if self.penalty.any():
-                loss = loss + self.penalty * class_scatter(observed[-1], y)
-            loss.sum().backward()
+            part = self.training["micro_batch"] or index.shape[1]
+            for first in range(0, index.shape[1], part):
+                among = slice(first, first + part)
+                self._backward(index[:, among], None if z is None else z[:, :, among], index.shape[1])
             self.optimiser.step(reset=not self.training["accumulate_gradients"])
             if self.orthonormal.any():
                 orthonormal_step(self.parameters, self.orthonormal)
         self.model.training = False
+
+    def _backward(self, index: Tensor, noise: Tensor | None, batch: int) -> None:
+        """Add the gradient of some samples (seeds, part) of a batch, weighted with their share of it."""
+        x = self._expand(self._inputs(self._rows(index)))
+        y = self.train_y.gather(1, index.repeat(len(self.points), 1))  # (nets, part)
+        output, observed = self.model.forward(self.parameters, x, noise)
+        loss = per_sample_loss(self.training["loss"], output, y).mean(1)  # (nets,)
+        if self.penalty.any():
+            loss = loss + self.penalty * class_scatter(observed[-1], y)
+        (loss.sum() * (index.shape[1] / batch)).backward()
 
     def _inputs(self, x: Tensor) -> Tensor:
         """Inputs as the networks take them."""
