@@ -12,6 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patheffects import withStroke
 
 from infoflow.io import atomic
 
@@ -73,7 +74,7 @@ def level(axes: Axes, value: float, text: str) -> None:
     axes.axhline(value, color=GREY, linestyle="--", linewidth=1)
     axes.annotate(
         text, (1, value), xycoords=("axes fraction", "data"), xytext=(-3, 2), textcoords="offset points", ha="right",
-        va="bottom", fontsize=8, color=GREY,
+        va="bottom", fontsize=8, color=GREY, path_effects=[withStroke(linewidth=2.5, foreground="white")], zorder=4,
     )  # fmt: skip
 
 
