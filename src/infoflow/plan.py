@@ -450,6 +450,10 @@ class Plan:
         """Whether an estimator works on weights rather than activations."""
         return self.config.estimators[estimator].kind in READS_WEIGHTS
 
+    def estimate_memory(self, estimator: str) -> int:
+        """Megabytes that one estimate may take: whole layers of recordings reach 4.5 GB in the default run."""
+        return 5000 if self.config.estimators[estimator].kind == "wide_layers" else 2000
+
     def estimate_sources(self, estimator: str) -> list[str]:
         """Package files of one estimator: the stage and its family."""
         families = FAMILY[self.config.estimators[estimator].kind].split()

@@ -21,7 +21,7 @@ rule estimate:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards: PLAN.estimate_memory(wildcards.estimator),
     params:
         settings=partial(settings, PLAN.estimate_settings),
         inputs=estimate_flags,
