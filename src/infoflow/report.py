@@ -275,9 +275,16 @@ def keep_reference(results: str, to: str, documents: list[str], made_by: str) ->
         for name, path in files.items():
             with atomic(Path(to) / document / f"{name}.parquet") as temporary:
                 temporary.write_bytes(path.read_bytes())
-        used = {name: made[name] for name in ("commit", "python", "platform", "cpu", "seed", "data", "seconds")}
+        used = {name: made[name] for name in ("commit", "python", "platform", "cpu", "seed", "seconds")}
         used |= {
+            "data": {k: v for k, v in made["data"].items() if k in _data_of(made["config"], document)},
             "command": made_by,
             "versions": {k: made["versions"][k] for k in ("torch", "numpy", "scipy", "pandas")},
         }
         write_json(Path(to) / document / "provenance.json", used)
+
+
+def _data_of(config: dict[str, Any], document: str) -> set[str]:
+    """Data sets of a document's experiments."""
+    own = [e for e in config["experiments"].values() if e["document"] == document]
+    return {name for e in own for name in (e["dataset"], *e["axes"].get("dataset", []))}

@@ -34,8 +34,16 @@ def finished(tmp_path):
         for path in (f"claims/{document}.parquet", f"tables/{document}/values.parquet"):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame({"value": [1.0]}).to_parquet(tmp_path / path)
-    made = dict.fromkeys(("commit", "python", "platform", "cpu", "seed", "data", "seconds"))
-    made |= {"config": {"rehearsal": False}, "versions": dict.fromkeys(("torch", "numpy", "scipy", "pandas"), "1")}
+    made = dict.fromkeys(("commit", "python", "platform", "cpu", "seed", "seconds"))
+    made["data"] = {name: {"tier": "T0"} for name in ("points", "images", "sounds")}
+    experiments = {
+        "a": {"document": "one", "dataset": "points", "axes": {}},
+        "b": {"document": "two", "dataset": "points", "axes": {"dataset": ["points", "images"]}},
+    }
+    made |= {
+        "config": {"rehearsal": False, "experiments": experiments},
+        "versions": dict.fromkeys(("torch", "numpy", "scipy", "pandas"), "1"),
+    }
     (tmp_path / "MANIFEST.json").write_text(json.dumps(made), encoding="utf-8")
     return tmp_path
 
@@ -48,7 +56,9 @@ def test_a_reference_is_kept_of_the_named_documents_with_the_command_that_made_i
         "provenance.json",
         "values.parquet",
     ]
-    assert json.loads((finished / "kept/two/provenance.json").read_text())["command"] == "snakemake --cores 1"
+    made = json.loads((finished / "kept/two/provenance.json").read_text())
+    assert made["command"] == "snakemake --cores 1"
+    assert sorted(made["data"]) == ["images", "points"]
 
 
 def test_a_reference_of_a_document_that_the_run_lacks_is_refused(finished):
