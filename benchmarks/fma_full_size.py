@@ -1,10 +1,11 @@
 """Time and memory of padova2023 at the real size of FMA-small: 8000 clips of 30 s, 128 × 1290, as configs/paper.yaml has it.
 
-    python benchmarks/fma_full_size.py [clips [composed]]
+    python benchmarks/fma_full_size.py [--clips 8000] [--timed 1000] [--composed 16]
 
 Composes some clips and lays them out as FMA with hard links, 8000 tracks. The project's own commands then run with the
 settings of configs/paper.yaml: the data set whole, trainings for a few updates, estimates at one snapshot. Memory is the
-peak of each process as the kernel counted it; time is extrapolated from seconds an update, an evaluation and a snapshot.
+peak of each process as the kernel counted it, trainings on all clips; time is extrapolated from seconds an update, an
+evaluation and a snapshot on some of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,41 +34,46 @@ TRAINED = ("padova_relu", "padova_full_batch", "padova_resnet")  # one for each 
 ESTIMATED = ("padova_relu", "padova_resnet")
 
 
-def main(clips: int, composed: int) -> None:
-    """Measure each stage and add up."""
+def main(clips: int, timed: int, composed: int) -> None:
+    """Time the stages on some clips, take the memory of the largest on all of them, and add up."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         lay_out(root, clips, composed)
         plan = Plan(read("config.yaml", "configs/paper.yaml", overlay(root)))
-        data = root / "fma.h5"
+        whole, part = root / "fma.h5", root / "part.h5"
         settings = plan.dataset_settings("fma")
-        took, peak = command("dataset", settings, "--output", str(data), "--inputs", "--workers", "1")
-        print(f"data set of {clips} clips, {composed} of them decoded: {took:.0f} s, {peak:.2f} GB", flush=True)
-        hours = {"training": 0.0, "estimates": 0.0}
-        seconds: dict[str, tuple[float, float]] = {}
+        for path, limit in ((whole, None), (part, timed)):
+            given = {**settings, "limit": limit}
+            _, peak = command("dataset", given, "--output", str(path), "--inputs", "--workers", "1")
+            print(f"data set of {limit or clips} clips: {peak:.2f} GB", flush=True)
+        times = {}
         for name in TRAINED:
-            seconds[name], peak = training(plan, name, data, root)
-            update, rest = seconds[name]
-            print(
-                f"{name}: {update:.2f} s an update of one network, {rest:.0f} s an evaluation, {peak:.2f} GB",
-                flush=True,
-            )
-        for job in padova(plan):
-            like = next((n for n in TRAINED[1:] if n == job.experiment), TRAINED[0])
-            if "full_batch" in job.experiment:
-                like = "padova_full_batch"
-            nets, epochs = job.settings["seeds"] * len(job.points), job.settings["training"]["epochs"]
-            size = min(job.settings["training"]["batch_size"], 0.8 * clips)
-            updates = epochs * max(1, round(0.8 * clips / size))
-            update, rest = seconds[like]
-            hours["training"] += nets * (updates * update + len(job.settings["snapshots"]) * rest) / 3600
+            times[name] = training(plan, name, part, root)
+            peak = one_update(plan, name, whole, root)[1]
+            update, rest = times[name]
+            print(f"{name}: {update:.2f} s an update of one network ({timed} clips where the batch is full), "
+                  f"{rest:.1f} s an evaluation, {peak:.2f} GB on all clips", flush=True)  # fmt: skip
+        hours = {
+            "training": sum(job_seconds(job, times, clips, timed) for job in padova(plan)) / 3600,
+            "estimates": 0.0,
+        }
         for name in ESTIMATED:
             for estimator in plan.experiments[name].estimators:
-                took, peak = estimate(plan, name, estimator, data, root)
+                took, peak = estimate(plan, name, estimator, part, root)
                 print(f"{name} {estimator}: {took:.0f} s a snapshot of one network, {peak:.2f} GB", flush=True)
-                hours["estimates"] += took * snapshots(plan, name, estimator) / 3600
-        print(", ".join(f"{k} {v:.1f} h" for k, v in hours.items()), "of one core;",
-              f"{sum(hours.values()) / 2:.1f} h of two cores beside decoding")  # fmt: skip
+                hours["estimates"] += took * snapshots(plan, estimator) / 3600
+        said = ", ".join(f"{stage} {spent:.1f} h" for stage, spent in hours.items())
+        print(f"{said} of one core; {sum(hours.values()) / 2:.1f} h of two cores, beside decoding")
+
+
+def job_seconds(job: Any, times: dict[str, tuple[float, float]], clips: int, timed: int) -> float:
+    """Seconds of a whole training job, from those of the timed one that is most like it."""
+    full = "full_batch" in job.experiment
+    update, rest = times["padova_full_batch" if full else "padova_resnet" if "resnet" in job.experiment else TRAINED[0]]
+    training = job.settings["training"]
+    updates = training["epochs"] * (clips / timed if full else 0.8 * clips / training["batch_size"])
+    evaluations = len(job.settings["snapshots"]) * clips / timed
+    return job.settings["seeds"] * len(job.points) * (updates * update + evaluations * rest)
 
 
 def lay_out(root: Path, clips: int, composed: int) -> None:
@@ -110,29 +117,26 @@ def padova(plan: Plan) -> Iterator:
             yield job
 
 
-def training(plan: Plan, name: str, data: Path, root: Path) -> tuple[tuple[float, float], float]:
-    """Seconds (an update of one network, an evaluation of one network) and peak memory of the whole ensemble."""
+def one_update(plan: Plan, name: str, data: Path, root: Path, updates: int = 1, kept: int = 1) -> tuple[float, float]:
+    """Seconds and memory of a training of some updates, each an epoch, with its last snapshots."""
+    job = next(job for job in padova(plan) if job.experiment == name)
+    rule = {**job.settings["training"], "epochs": updates}
+    rule |= {"batch_size": 10**6} if "full_batch" in name else {"steps_per_epoch": 1}
+    settings = {**job.settings, "snapshots": [0, updates][-kept:], "training": rule}
+    folders = [str(root / name / point.id) for point in job.points]
+    return command("train", settings, "--dataset", str(data), "--folders", *folders, "--resume", str(root / ".resume"),
+                   "--trainer", plan.trainer(name))  # fmt: skip
+
+
+def training(plan: Plan, name: str, data: Path, root: Path) -> tuple[float, float]:
+    """Seconds of an update and of an evaluation of one network."""
     job = next(job for job in padova(plan) if job.experiment == name)
     nets = job.settings["seeds"] * len(job.points)
-    full = "full_batch" in name
-    times, peak = {}, 0.0
-    for updates, kept in ((1, 2), (4 if not full else 2, 2), (1, 1)):
-        settings = {**job.settings, "snapshots": [0, updates][-kept:]}
-        settings["training"] = {**job.settings["training"], "epochs": updates}
-        if not full:  # an epoch of one update
-            settings["training"] |= {"steps_per_epoch": 1}
-        else:
-            settings["training"] |= {"batch_size": 10**6}
-        folders = [str(root / name / point.id) for point in job.points]
-        took, used = command("train", settings, "--dataset", str(data), "--folders", *folders, "--resume",
-                             str(root / ".resume"), "--trainer", plan.trainer(name))  # fmt: skip
-        times[updates, kept], peak = took, max(peak, used)
-    most = max(updates for updates, _ in times)
-    update = (times[most, 2] - times[1, 2]) / (most - 1) / nets
-    return (update, max(0.0, times[1, 2] - times[1, 1]) / nets), peak
+    both, more, one = (one_update(plan, name, data, root, *how)[0] for how in ((1, 2), (4, 2), (1, 1)))
+    return (more - both) / 3 / nets, max(0.0, both - one) / nets
 
 
-def snapshots(plan: Plan, name: str, estimator: str) -> int:
+def snapshots(plan: Plan, estimator: str) -> int:
     """Snapshots × networks that an estimator looks at, in all experiments that name it."""
     count = 0
     for job in padova(plan):
@@ -155,7 +159,8 @@ def estimate(plan: Plan, name: str, estimator: str, data: Path, root: Path) -> t
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", nargs="?", type=int, default=8000)
-    parser.add_argument("composed", nargs="?", type=int, default=16)
+    parser.add_argument("--clips", type=int, default=8000)
+    parser.add_argument("--timed", type=int, default=1000, help="clips that times are taken on")
+    parser.add_argument("--composed", type=int, default=16, help="different recordings among the clips")
     given = parser.parse_args()
-    main(given.clips, given.composed)
+    main(given.clips, given.timed, given.composed)
