@@ -1,12 +1,12 @@
 """Binned, kernel-density and nearest-neighbour estimates of layers too wide to keep on disk: made from the weights.
 
-One snapshot is in memory at a time. A layer is looked at as a whole and, where asked, map by map.
+One snapshot is in memory at a time, and of a wide network some of its layers. A layer is looked at as a whole and, where asked, map by map.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,7 @@ from infoflow.tables import tidy
 
 Row = dict[str, Any]
 BLOCK = 2**25  # numbers of a layer that are made at once
+HELD = 2**28  # numbers of layers that are held at once; a network whose layers have more is run again for the next ones
 NEAR = 0.01  # within this share of its ceiling a value is saturated
 
 
@@ -49,16 +50,17 @@ def wide_layers(settings: dict[str, Any], weights: str, dataset: str) -> pd.Data
     if divisor is not None:
         x = x.float() / float(divisor)
 
-    def values(snapshot: int, seed: int) -> dict[str, Tensor]:
+    def values(snapshot: int, seed: int) -> Iterator[tuple[str, Tensor]]:
         stored = read_weights(weights, {snapshot})[snapshot]
         own = {name: value[seed] for name, value in stored.items()}
-        return {layer: v for layer, v in layer_values(model, own, x).items() if layer in layers}
+        for group in _held_at_once(model, layers, len(x)):
+            yield from layer_values(model, own, x, group).items()
 
     rows = []
     for seed in range(settings["seeds"]):
         edges = _ranges_over_run(settings["run_bins"], (values(k, seed) for k in settings["snapshots"]))
         for snapshot in settings["snapshots"]:
-            for layer, made in values(snapshot, seed).items():
+            for layer, made in values(snapshot, seed):
                 activity = as_published(made, settings["published_rows"])
                 place = {"seed": seed, "epoch": snapshot, "layer": layer, "depth": model.observed.index(layer) + 1}
                 rows += [{**place, **row} for row in _of_layer(settings, activity, y, edges.get(layer))]
@@ -67,18 +69,42 @@ def wide_layers(settings: dict[str, Any], weights: str, dataset: str) -> pd.Data
 
 
 @torch.no_grad()
-def layer_values(model: Any, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
-    """Noiseless values (n, maps, size) of the observed layers of one network, (n, 1, width) of dense ones.
+def layer_values(
+    model: Any, parameters: dict[str, Tensor], x: Tensor, layers: Sequence[str] | None = None
+) -> dict[str, Tensor]:
+    """Noiseless values (n, maps, size) of the observed layers (or some) of one network, (n, 1, width) of dense ones.
 
     Convolutional networks run in float32, as they were trained; dense ones in float64.
     """
+    layers = layers or model.observed
     if not hasattr(model, "maps"):
-        return {k: moments.mean[:, None] for k, moments in model.moments(parameters, x.double(), 0.0).items()}
+        moments = model.moments(parameters, x.double(), 0.0)
+        return {layer: moments[layer].mean[:, None] for layer in layers}
     own = {name: value.float() for name, value in parameters.items()}
     size = max(1, BLOCK // max(1, sum(math.prod(shape) for shape in model.shapes.values())))
-    blocks = zip(*(model.one(own, x[start : start + size])[1] for start in range(0, len(x), size)), strict=True)
-    joined = zip(model.observed, model.maps, blocks, strict=True)
-    return {layer: torch.cat(parts).reshape(len(x), maps, -1) for layer, maps, parts in joined}
+    made = {layer: torch.empty(len(x), *model.shapes[layer]) for layer in layers}
+    for start in range(0, len(x), size):
+        block = dict(zip(model.observed, model.one(own, x[start : start + size])[1], strict=True))
+        for layer, values in made.items():
+            values[start : start + size] = block[layer]
+    maps = dict(zip(model.observed, model.maps, strict=True))
+    return {layer: values.view(len(x), maps[layer], -1) for layer, values in made.items()}
+
+
+def _held_at_once(model: Any, layers: Sequence[str], n: int) -> list[list[str]]:
+    """The layers in groups, in order, whose values for n inputs fit into `HELD`; a larger layer is a group of its own."""
+    if not hasattr(model, "maps"):
+        return [list(layers)]
+    groups: list[list[str]] = []
+    room = 0
+    for layer in layers:
+        size = n * math.prod(model.shapes[layer])
+        if size > room:
+            groups.append([])
+            room = HELD
+        groups[-1].append(layer)
+        room -= size
+    return groups
 
 
 def as_published(activity: Tensor, rows: list[int]) -> Tensor:
@@ -96,13 +122,15 @@ def as_published(activity: Tensor, rows: list[int]) -> Tensor:
     return published
 
 
-def _ranges_over_run(bins: int | None, values: Iterable[dict[str, Tensor]]) -> dict[str, tuple[float, float, int]]:
+def _ranges_over_run(
+    bins: int | None, values: Iterable[Iterable[tuple[str, Tensor]]]
+) -> dict[str, tuple[float, float, int]]:
     """Bins from a layer's least to its greatest value over all snapshots: a range that grows would fake compression."""
     if bins is None:
         return {}
     ends: dict[str, list[float]] = {}
     for snapshot in values:
-        for layer, activity in snapshot.items():
+        for layer, activity in snapshot:
             ends.setdefault(layer, []).extend([float(activity.min()), float(activity.max())])
     # a layer that never changes: all its values go into the first bin
     return {layer: (min(e), max(e) if max(e) > min(e) else min(e) + 1, bins) for layer, e in ends.items()}

@@ -3,10 +3,12 @@
 import json
 import math
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from infoflow import estimate_layers
 from infoflow.data import stage
 from infoflow.estimate_gaussian import answer_information, information, linear_gaussian
 from infoflow.estimate_layers import _ranges_over_run, as_published, wide_layers
@@ -74,6 +76,17 @@ def test_every_row_is_the_estimator_on_the_layer(trained):
     assert table[table["quantity"] == "I_XT"]["ceiling"].to_numpy() == pytest.approx(math.log(16))
 
 
+def test_layers_that_do_not_fit_together_are_taken_one_after_another(trained, monkeypatch):
+    folder, _, _ = trained
+    files = str(folder / "w.safetensors"), str(folder / "data.h5")
+    together = wide_layers(_settings(maps=True), *files)
+    for held in (1, 16 * 2 * 5 * 6):  # nothing fits; the first layer does
+        monkeypatch.setattr(estimate_layers, "HELD", held)
+        pd.testing.assert_frame_equal(wide_layers(_settings(maps=True), *files), together)
+    monkeypatch.setattr(estimate_layers, "BLOCK", 1)  # one input at a time
+    pd.testing.assert_frame_equal(wide_layers(_settings(maps=True), *files), together)
+
+
 def test_bins_over_the_run_span_all_snapshots(trained):
     folder, values, _ = trained
     settings = _settings(run_bins=30, widths=[], variances=[], neighbour=None)
@@ -84,7 +97,7 @@ def test_bins_over_the_run_span_all_snapshots(trained):
 
 
 def test_a_constant_layer_has_no_information_rather_than_no_row():
-    ranges = _ranges_over_run(30, [{"T1": torch.zeros(5, 1, 2)}, {"T1": torch.zeros(5, 1, 2)}])
+    ranges = _ranges_over_run(30, [[("T1", torch.zeros(5, 1, 2))], [("T1", torch.zeros(5, 1, 2))]])
     assert ranges == {"T1": (0.0, 1.0, 30)}
     assert float(binning.entropy(torch.zeros(5, 2), edges=ranges["T1"])) == 0
 
