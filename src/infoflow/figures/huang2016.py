@@ -220,13 +220,14 @@ def e2(document: Document, settings: dict[str, Any]) -> Figure:
         )
     untrained = pick(time, trained=False).groupby("share")["ratio"].mean()
     axes[0, 1].plot(untrained.index, untrained, color=style.GREY, linestyle=":", label="untrained")
+    top = 1.3 * axes[0, 1].dataLim.y1  # room for the legend
     axes[0, 1].set(
         xlabel="place in the utterance, t/T",
         ylabel=r"$I_2(H_t; X_t)\,/\,S_2(X_t)$",
         title="Information of the states about the frames",
-        ylim=(0, None),
+        ylim=(0, top),
     )
-    axes[0, 1].legend(ncols=2, loc="best")
+    axes[0, 1].legend(ncols=3, loc="upper right")
     count = rows["fold"].nunique()
     style.note(figure, f"{_about(document)} {count} folds, n = 64; bands: the central 80 % of folds. The loss is the information at eight places in time, averaged, plus β times the cross-entropy, over 1 + β.")  # fmt: skip
     return figure
