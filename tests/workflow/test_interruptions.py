@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def command(folder, cores):
 
 
 def environment(folder):
-    return {**os.environ, "PYTHONPATH": str(folder / "src")}
+    return {**os.environ, "PYTHONPATH": str(folder / "src"), "INFOFLOW_SAVE_EVERY": "0.5"}
 
 
 def finish(folder, cores=1):
@@ -45,15 +46,14 @@ def is_training(process):
 
 
 def start(folder):
-    """Start a run; return it and its training job, a few seconds into the epochs."""
+    """Start a run; return it and its training job, which has saved where it is."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
     process = subprocess.Popen(command(folder, 1), cwd=folder, env=environment(folder), **quiet)
-    lock = folder / "results-smoke" / ".resume"
+    states = folder / "results-smoke" / ".resume"
     for _ in range(1200):
         time.sleep(0.1)
         jobs = [c for c in psutil.Process(process.pid).children(recursive=True) if is_training(c)]
-        if jobs and lock.is_dir() and any(lock.iterdir()):
-            time.sleep(1)
+        if jobs and any(states.glob("kong_f2-*.safetensors")):
             return process, jobs[-1]
     raise AssertionError("no training job appeared")
 
@@ -74,6 +74,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(victim, unbroken, tmp_path):
     process.wait(timeout=300)
     assert not (folder / "results-smoke/train/kong_f2/corrected/weights.safetensors").exists()
     pd.testing.assert_frame_equal(finish(folder), unbroken)
+    log = (folder / "results-smoke/logs/train/kong_f2_corrected.log").read_text(encoding="utf-8")
+    assert re.search(r"resuming at epoch [1-9]", log)
 
 
 def test_a_lock_of_a_plain_snakemake_at_work_is_left_alone(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from infoflow.training.optimisers import Adam, Sgd, orthonormal_step
 
 NOISE_BUFFER = 2**22  # random numbers drawn at once: many epochs for a scalar net, one for a wide one
 EVALUATION_BUFFER = 2**23  # layer values alive while a split is evaluated
+SAVE_EVERY = float(os.environ.get("INFOFLOW_SAVE_EVERY", "30"))  # seconds between two resume states
 
 
 def run(
@@ -36,7 +38,7 @@ def run(
     dataset: str,
     folders: list[str],
     resume_folder: str,
-    save_every: float = 30.0,
+    save_every: float = SAVE_EVERY,
     trainer: Callable[[dict[str, Any], str], Any] | None = None,
 ) -> None:
     """Train the ensemble that `settings` describes and write one folder a point; `trainer` is `Ensemble` by default.
