@@ -617,7 +617,9 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
                 "activation": activation_of(experiment), "stand_in": net.stand_in, "source": net.data,
             }  # fmt: skip
             table = net.table[net.table["control"] != ""].sort_values("order")
-            layers = table[table["part"].isin(["layer", "pairs", "planted"])]
+            layers = table[
+                table["part"].isin(["layer", "pairs", "planted"]) & ~table["quantity"].str.startswith("margin")
+            ]
             layers = layers.drop_duplicates(["seed", "epoch", "layer", "part", "quantity", "control"])
             by = ["layer", "depth", "part", "quantity", "control", "unit", "epoch"]
             curves.append(over_seeds(layers, by).assign(**place))
@@ -627,10 +629,15 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
             history = net.history[~net.history["noisy"]]
             histories.append(over_seeds(history, ["split", "metric", "epoch"]).assign(**place))
     return {
-        "curves": pd.concat(curves, ignore_index=True),
+        "curves": single_precision(pd.concat(curves, ignore_index=True)),
         "maps": pd.concat(maps, ignore_index=True),
         "history": pd.concat(histories, ignore_index=True),
     }
+
+
+def single_precision(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as figures need it: seven digits are enough, and keep five seeds of everything under 1 MB."""
+    return table.astype(dict.fromkeys(table.select_dtypes("float64").columns.drop("epoch"), "float32"))
 
 
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
