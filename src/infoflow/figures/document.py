@@ -101,7 +101,7 @@ class Document:
         drawn = real.show(figure, settings, needs)
         if drawn is None:
             return None
-        drawn.suptitle("reference (real data)", fontsize=12, weight="bold", color=style.GREY, x=0.99, ha="right")
+        style.note(drawn, f"REFERENCE RESULTS. {drawn.get_supxlabel()}".replace("\n", " "))
         return drawn
 
     def verdicts(self, figure: str | None = None) -> Any:
