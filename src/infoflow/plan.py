@@ -548,6 +548,10 @@ class Plan:
         """Paths of a document's reference tables and verdicts, which are in git."""
         return [f"results/reference/{document}/{name}.parquet" for name in ("claims", *TABLES[document])]
 
+    def has_reference(self, document: str) -> bool:
+        """Whether reference results of a document are kept."""
+        return Path("results/reference", document, "claims.parquet").is_file()
+
     def claims(self, document: str) -> str:
         """Path of a document's claims."""
         return f"{self.root}/claims/{document}.parquet"

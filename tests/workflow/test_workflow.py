@@ -101,3 +101,10 @@ def test_an_unknown_key_ends_the_run_with_one_clear_line(run):
     (line,) = [line for line in made.said.splitlines() if "learning_rat:" in line]
     assert "overlay.yaml: experiments.kong_f2.training.learning_rat: unknown key" in line
     assert "Traceback" not in made.said
+
+
+def test_reference_figures_are_those_of_the_documents_that_have_reference_results(run):
+    made = snakemake(run, "--dry-run", target="reference")
+    assert made.returncode == 0, made.said
+    kept = {path.parent.name for path in (ROOT / "results/reference").glob("*/claims.parquet")}
+    assert set(re.findall(r"^reference_([a-z0-9]+) +\d+$", made.stdout, re.M)) == kept
