@@ -50,7 +50,7 @@ rule all:
 
 
 rule reference:
-    """The figures of the reference results alone, in under a minute."""
+    """The figures of the reference results alone, in two minutes."""
     input:
         [
             f"results/reference-figures/{document}.html"
