@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infoflow.io import InputError
+from infoflow.io import InputError, atomic
 
 SILENT = 1e-4  # of full scale: a peak below it is no recording
 CLIPPED = 1e-3  # share of samples in runs at the extreme value
@@ -123,6 +123,25 @@ def _resampled(mono: np.ndarray, found: int, rate: int) -> np.ndarray:
     import librosa
 
     return librosa.resample(mono, orig_sr=found, target_sr=rate, res_type="soxr_hq")
+
+
+# --- features kept by content ---------------------------------------------------------------------------------
+
+
+def kept(folder: str | Path | None, key: str, make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """The arrays that `make` gives, read from `folder` where they were made before under the same key.
+
+    None, of a file that cannot be used, is not kept; without a folder nothing is.
+    """
+    path = None if folder is None else Path(folder) / key[:2] / f"{key}.npz"
+    if path is not None and path.is_file():
+        with np.load(path, allow_pickle=False) as found:
+            return dict(found)
+    made = make()
+    if path is not None and made is not None:
+        with atomic(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **made)
+    return made
 
 
 # --- a corpus ------------------------------------------------------------------------------------------------

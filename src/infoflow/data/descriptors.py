@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from infoflow.data import audio
-from infoflow.io import atomic, canonical_json
+from infoflow.io import canonical_json
 
 RATE = 16000  # Hz
 WINDOW, HOP = 400, 160  # 25 ms and 10 ms
@@ -29,14 +29,8 @@ def describe(path: Path, pitch: str, cache: Path | None = None) -> tuple[np.ndar
         return None, sound.problems
     about = canonical_json([pitch, RATE, WINDOW, HOP, PITCH_WINDOW, LOWEST, HIGHEST, NAMES, "1"])
     key = hashlib.sha256(sound.samples.tobytes() + about.encode()).hexdigest()
-    kept = None if cache is None else cache / key[:2] / f"{key}.npy"
-    if kept is not None and kept.is_file():
-        return np.load(kept, allow_pickle=False), sound.problems
-    made = descriptors(sound.samples, pitch)
-    if kept is not None:
-        with atomic(kept) as temporary, open(temporary, "wb") as file:
-            np.save(file, made, allow_pickle=False)
-    return made, sound.problems
+    made = audio.kept(cache, key, lambda: {"x": descriptors(sound.samples, pitch)})
+    return made["x"], sound.problems
 
 
 def descriptors(samples: np.ndarray, pitch: str = "pyin") -> np.ndarray:

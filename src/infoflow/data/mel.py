@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from infoflow.data import audio
-from infoflow.io import atomic, canonical_json
+from infoflow.io import canonical_json
 
 RATE, WINDOW, HOP, MELS, RANGE = 22_050, 1024, 512, 128, 80.0
 STEPS = 255  # of a byte: 0 is 80 dB below the maximum, 255 the maximum; a step is 0.31 dB
@@ -67,17 +67,18 @@ def cached(job: tuple[str, int, str | None]) -> tuple[np.ndarray | None, float, 
         return of_file(path, samples)
     about = canonical_json([samples, RATE, WINDOW, HOP, MELS, RANGE, STEPS, "1"])
     key = hashlib.sha256(Path(path).read_bytes() + about.encode()).hexdigest()
-    kept = Path(cache) / key[:2] / f"{key}.npz"
-    if kept.is_file():
-        with np.load(kept, allow_pickle=False) as found:
-            notes = json.loads(str(found["notes"]))
-            return found["x"], float(found["seconds"]), tuple(audio.Problem(path, note, False) for note in notes)
-    x, seconds, problems = of_file(path, samples)
-    if x is not None:
-        notes = canonical_json([problem.what for problem in problems])
-        with atomic(kept) as temporary, open(temporary, "wb") as file:
-            np.savez(file, x=x, seconds=seconds, notes=notes)
-    return x, seconds, problems
+    problems: list[audio.Problem] = []
+
+    def make() -> dict[str, Any] | None:
+        x, seconds, found = of_file(path, samples)
+        problems.extend(found)
+        return None if x is None else {"x": x, "seconds": seconds, "notes": canonical_json([p.what for p in found])}
+
+    made = audio.kept(cache, key, make)
+    if made is None:
+        return None, 0.0, tuple(problems)
+    notes = json.loads(str(made["notes"]))
+    return made["x"], float(made["seconds"]), tuple(audio.Problem(path, note, False) for note in notes)
 
 
 def of_files(paths: Sequence[str], samples: int, workers: int = 1, cache: str | None = None) -> list[tuple]:

@@ -182,7 +182,7 @@ def test_the_stand_in_is_read_back_by_the_reader(monkeypatch, tmp_path, workers)
     assert ((seconds > 0.95) & (seconds < 2.1)).all()
     again, _ = speech.make(settings(source="standin", cache=str(tmp_path)))  # from the cache
     np.testing.assert_array_equal(arrays["x"], again["x"])
-    assert len(list(Path(tmp_path).rglob("*.npy"))) == 40
+    assert len(list(Path(tmp_path).rglob("*.npz"))) == 40
 
 
 def test_the_stand_in_has_the_counts_of_the_document_by_ten():
