@@ -152,9 +152,9 @@ def _status(field: str) -> int:
     return int(next(line for line in lines if line.startswith(field)).split()[1])
 
 
-def _exponent(rows: list[dict], column: str) -> float:
-    """Return the slope of log value against log n over the three largest sizes."""
-    points = [(math.log(r["n"]), math.log(max(r[column], 1e-3))) for r in rows[-3:]]
+def _exponent(rows: list[dict], column: str, smallest: float) -> float:
+    """Return the slope of log value against log n over the three largest sizes; less than `smallest` is noise."""
+    points = [(math.log(r["n"]), math.log(max(r[column], smallest))) for r in rows[-3:]]
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
     covariance = sum((x - mean_x) * (y - mean_y) for x, y in points)
     return covariance / sum((x - mean_x) ** 2 for x, _ in points)
@@ -198,7 +198,7 @@ def _write(rows: list[dict]) -> None:
         mine = [r for r in rows if r["work"] == f"growth: {name}"]
         if len(mine) == len(SIZES):
             cells = " | ".join(f"{r['seconds']:.4f} s, {r['extra_mib']:.0f} MiB" for r in mine)
-            exponents = " | ".join(f"{_exponent(mine, column):.2f}" for column in ("seconds", "extra_mib"))
+            exponents = " | ".join(f"{_exponent(mine, *of):.2f}" for of in (("seconds", 1e-4), ("extra_mib", 4.0)))
             lines.append(f"| {name} | {cells} | {exponents} |")
     (HERE / "results.md").write_text("\n".join(lines) + "\n")
 

@@ -37,6 +37,7 @@ from infoflow.estimators._common import (
 
 APPROXIMATIONS = ("exact", "nystrom", "random_features")
 DIRECT = "donot_use_mm_for_euclid_dist"
+PANEL = 128  # columns of a Gram matrix that are multiplied at once
 NEAR_ONE = 0.2  # |alpha - 1| below which the sum of powers is taken as a difference from 1
 
 
@@ -511,7 +512,7 @@ def _split(z: Tensor, labels: Tensor | None) -> list[Tensor]:
 
 def _gram(z: Tensor) -> Tensor:
     """Return exp(-|z_i - z_j|^2 / 2) in one matrix for z about its mean; distances below rounding are 0."""
-    products = torch.mm(z, z.T)
+    products = _products(z)
     norms = products.diagonal()[:, None].clone()
     rounding = 8 * torch.finfo(z.dtype).eps * norms.detach().max()
     if rounding > 1e-7:  # |a|^2 + |b|^2 - 2 a.b would cost digits
@@ -520,6 +521,18 @@ def _gram(z: Tensor) -> Tensor:
         exponents = products.sub_(0.5 * norms).sub_(0.5 * norms.T)
     exponents = exponents.masked_fill_(exponents.detach() >= -rounding, 0.0)
     return exponents.clamp_(min=_pairs.LOWEST).exp_()
+
+
+def _products(z: Tensor) -> Tensor:
+    """Return z z^T (n, n); where no gradient is wanted, panels on and below the diagonal, and their mirror images."""
+    if z.requires_grad:
+        return torch.mm(z, z.T)
+    products = z.new_empty(len(z), len(z))
+    for first in range(0, len(z), PANEL):
+        panel, below = slice(first, first + PANEL), slice(first + PANEL, None)
+        products[first:, panel] = torch.mm(z[first:], z[panel].T)
+        products[panel, below] = products[below, panel].T
+    return products
 
 
 def _eigenvalues(K: Tensor) -> Tensor:

@@ -49,6 +49,15 @@ def test_entropies_are_the_definition(alpha):
     assert renyi.mutual_information(x, t, alpha, [1.5, 0.8]).item() == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("n", [127, 128, 129, 300])
+def test_gram_matrices_of_several_panels_are_whole_and_symmetric(n):
+    x = normal(n, 5)
+    K = renyi.gram(x, 1.5)
+    assert K.numpy() == pytest.approx(reference_gram(x, 1.5), abs=1e-12)
+    assert K.numpy() == pytest.approx(K.T.numpy(), abs=1e-15)
+    assert (K.diagonal() == 1).all()
+
+
 @pytest.mark.parametrize("alpha", ORDERS)
 def test_labels_are_a_delta_kernel(alpha):
     x, labels = normal(60, 4), torch.arange(60) % 7
