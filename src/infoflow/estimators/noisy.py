@@ -3,8 +3,7 @@
 The output of a noisy layer is a Gaussian mixture, whose entropy has no closed form: it is integrated on a
 grid in one or two dimensions, averaged over draws beyond, and exact to quadrature for chains of scalar
 neurons. Components too far away to matter are left out, and what that may change is in `bias_bound`.
-The values of `mixture_entropy` and `linearised` are differentiable, with the draws held fixed; errors and bounds,
-`mutual_information` and the scalar chains are not.
+Values are differentiable with the draws held fixed, but for those of the scalar chains; errors and bounds are not.
 
 Sources: Goldfeld et al., Estimating information flow in deep neural networks, ICML 2019 (sample propagation).
 """
@@ -121,12 +120,12 @@ def mutual_information(
     Returns:
         Estimate in nats; ceiling ln n (n inputs), also ln(n R) by construction. std_error combines both
         terms; the conditional one counts the spread between inputs, and so is conservative if all inputs
-        are given.
+        are given. The value is differentiable with respect to both sets of centres.
 
     Raises:
         ValueError: As `mixture_entropy`; also on conditional centres that are not (m, R, d).
     """
-    layer = as_samples(layer_centres, "layer_centres", minimum=1).detach()
+    layer = as_samples(layer_centres, "layer_centres", minimum=1)
     std, d = positive(std, "std"), layer.shape[1]
     if conditional_centres is None:
         h = mixture_entropy(layer, std, samples=samples, generator=generator, method=method)
@@ -184,7 +183,7 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
 
 
 def _as_conditional(centres, d: int, device) -> Tensor:
-    centres = as_tensor(centres, device).detach().to(torch.float64)
+    centres = as_tensor(centres, device).to(torch.float64)
     if centres.ndim != 3 or centres.shape[2] != d or 0 in centres.shape:
         raise ValueError(f"conditional_centres: expected shape (m, R, {d}), got {tuple(centres.shape)}")
     return finite(centres, "conditional_centres")
@@ -307,8 +306,11 @@ def _own_log_sums(t: Tensor, conditional: Tensor) -> Tensor:
     """Return log sum_r exp(-|t - s_r|^2 / 2) over the passes of each input, in blocks of inputs."""
     rows = max(1, 2**20 // (t.shape[1] * conditional.shape[1]))
     blocks = zip(t.split(rows), conditional.split(rows), strict=True)
-    exponents = (torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_().mul_(-0.5) for a, b in blocks)
-    return torch.cat([block.logsumexp(2) for block in exponents])
+    if t.requires_grad or conditional.requires_grad:  # working in place overwrites what cdist's gradient reads
+        squares = ((a[:, :, None] - b[:, None]).square().sum(3) for a, b in blocks)
+    else:
+        squares = (torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_() for a, b in blocks)
+    return torch.cat([(-0.5 * block).logsumexp(2) for block in squares])
 
 
 def _shared_draws(layer: Tensor, conditional: Tensor, samples: int, generator: torch.Generator) -> Estimate:

@@ -390,6 +390,23 @@ def test_mixture_entropy_has_the_gradient_of_finite_differences(d, method):
     assert value(centres.clone().requires_grad_()).item() == pytest.approx(value(centres).item(), abs=1e-12)
 
 
+@pytest.mark.parametrize("given", ["none", "its own", "others"])
+def test_mutual_information_has_the_gradient_of_finite_differences(given):
+    layer = torch.randn(12, 3, 2, generator=generator(), dtype=torch.float64)
+    other = torch.randn(5, 3, 2, generator=generator(1), dtype=torch.float64).requires_grad_()
+
+    def value(layer, other):
+        conditional = {"none": None, "its own": layer, "others": other}[given]
+        flat = layer.flatten(0, 1)
+        return noisy.mutual_information(
+            flat, conditional, 0.6, samples=40, generator=generator(), method="monte_carlo"
+        ).value
+
+    assert torch.autograd.gradcheck(value, (layer.clone().requires_grad_(), other))
+    plain = value(layer, other.detach()).item()
+    assert value(layer.clone().requires_grad_(), other).item() == pytest.approx(plain, abs=1e-12)
+
+
 @pytest.mark.parametrize("shift", [0.0, 1e5])  # the second takes boxes about their own middle
 def test_linearised_has_the_gradient_of_finite_differences(shift):
     means = torch.randn(5, 2, generator=generator(), dtype=torch.float64)
