@@ -14,7 +14,7 @@ test: .venv/ready  ## the tests
 	python -m pytest
 
 demo: .venv/ready  ## the whole workflow at small sizes, and the reference figures
-	infoflow run --cores all $(SMOKE)
+	infoflow run --warm --cores all $(SMOKE)
 	infoflow run --cores all reference
 	@echo "open results-smoke/index.html and results/reference-figures"
 

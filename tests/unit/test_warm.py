@@ -1,0 +1,78 @@
+"""Jobs forked from a process that has imported torch: the same files and statuses, and nothing left behind."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from infoflow import warm
+from infoflow.io import canonical_json
+
+COMMAND = [sys.executable, "-c", "import sys; from infoflow.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture(scope="module")
+def served():
+    with warm.server() as environment:
+        yield {**os.environ, **environment}
+
+
+def run(arguments, environment):
+    return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True)
+
+
+def forked():
+    """Processes forked by the server, which is this process's child."""
+    servers = [p for p in psutil.Process().children() if "infoflow.warm" in p.cmdline()]
+    return [child for process in servers for child in process.children()]
+
+
+def until(condition):
+    for _ in range(200):
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_forked_job_writes_what_a_job_of_its_own_writes(served, tmp_path):
+    settings = canonical_json({
+        "std": 0.5, "dimensions": [1], "samples": [8, 16], "repeats": 3, "queries": 50, "seed": 0,
+        "chains": [[[2.0], [0.0]]], "chain_inputs": 8, "chain_std": 0.05,
+    })  # fmt: skip
+    made = []
+    for name, environment in (("warm", served), ("own", os.environ)):
+        done = run(["convergence", "--settings", settings, "--output", f"{tmp_path}/{name}.parquet"], environment)
+        assert done.returncode == 0, done.stderr
+        made.append((tmp_path / f"{name}.parquet").read_bytes())
+    assert made[0] == made[1]
+
+
+def test_folder_status_and_message_are_those_of_the_job(served, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(["schema", "--output", "here.json"], served).returncode == 0
+    assert json.loads((tmp_path / "here.json").read_text())["type"] == "object"
+    wrong = run(["report", "--settings", "{}", "--root", "nowhere"], served)
+    own = run(["report", "--settings", "{}", "--root", "nowhere"], os.environ)
+    assert wrong.returncode == own.returncode == 1
+    assert wrong.stderr.splitlines()[-1] == own.stderr.splitlines()[-1]
+    assert run(["no-such-stage"], served).returncode == 2
+
+
+def test_a_killed_job_takes_its_forked_process_along(served, tmp_path):
+    os.mkfifo(tmp_path / "never")  # a job that waits for ever to read its settings
+    job = subprocess.Popen([*COMMAND, "estimate", "--settings", f"@{tmp_path}/never", "--output", "x"], env=served)
+    assert until(lambda: len(forked()) == 1)
+    job.kill()
+    job.wait()
+    assert until(lambda: not forked())
+
+
+def test_without_a_server_a_job_runs_by_itself(tmp_path):
+    gone = {**os.environ, warm.SOCKET: str(tmp_path / "no socket")}
+    assert run(["schema", "--output", f"{tmp_path}/schema.json"], gone).returncode == 0
+    assert (tmp_path / "schema.json").is_file()
