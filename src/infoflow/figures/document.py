@@ -91,14 +91,16 @@ class Document:
             style.save(drawn, self.save_to / self.key / figure)
         return drawn
 
-    def show_reference(self, figure: str, settings: str = "{}", needs: str | None = None) -> Figure | None:
-        """The same figure of the reference results, made from the published data; None where these are shown already."""
+    def of_reference(self) -> Document | None:
+        """This document's reference results, made at sizes of their own; None where these are open already or absent."""
         folders = (Path("results/reference"), Path("../results/reference"))
         folder = next((f for f in folders if (f / self.key / "claims.parquet").is_file()), None)
-        if self.reference or folder is None:
-            return None
-        real = Document(self.key, str(folder))
-        drawn = real.show(figure, settings, needs)
+        return None if self.reference or folder is None else Document(self.key, str(folder))
+
+    def show_reference(self, figure: str, settings: str = "{}", needs: str | None = None) -> Figure | None:
+        """The same figure of the reference results; None where these are shown already."""
+        real = self.of_reference()
+        drawn = real and real.show(figure, settings, needs)
         if drawn is None:
             return None
         style.note(drawn, f"REFERENCE RESULTS. {drawn.get_supxlabel()}".replace("\n", " "))
