@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import digamma
 
 from infoflow.claims import trajectories as tr
-from infoflow.claims.stage import Results, summary
+from infoflow.claims.stage import Results, single_precision, summary
 from infoflow.claims.verdict import Claim, Evidence, decide, missing
 
 TANH, RELU, NULL = "padova_tanh", "padova_relu", "padova_shuffled"
@@ -411,7 +411,7 @@ def curves(results: Results, names: list[str]) -> pd.DataFrame:
         single = table[table["seed"] < 2].pivot(index=BY, columns="seed", values="value")
         single.columns = [f"seed{k}" for k in single.columns]
         made.append(summary(table, BY).merge(extra.reset_index(), on=BY).merge(single.reset_index(), on=BY))
-    return pd.concat(made, ignore_index=True)
+    return single_precision(pd.concat(made, ignore_index=True).astype({"n": "int32", "ties": "float32"}))
 
 
 def history(results: Results, names: list[str]) -> pd.DataFrame:

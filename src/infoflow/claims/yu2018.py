@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from infoflow.claims import trajectories as tr
-from infoflow.claims.stage import Results
+from infoflow.claims.stage import Results, single_precision
 from infoflow.claims.verdict import Claim, Evidence, decide, missing
 
 MAIN, ORDER_2 = "main", "α = 2"
@@ -633,11 +633,6 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "maps": pd.concat(maps, ignore_index=True),
         "history": pd.concat(histories, ignore_index=True),
     }
-
-
-def single_precision(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as figures need it: seven digits are enough, and keep five seeds of everything under 1 MB."""
-    return table.astype(dict.fromkeys(table.select_dtypes("float64").columns.drop("epoch"), "float32"))
 
 
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
