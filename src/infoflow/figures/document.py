@@ -92,7 +92,7 @@ class Document:
         return drawn
 
     def of_reference(self) -> Document | None:
-        """This document's reference results, made at sizes of their own; None where these are open already or absent."""
+        """The reference results of this document, at sizes of their own; None where these are open already or absent."""
         folders = (Path("results/reference"), Path("../results/reference"))
         folder = next((f for f in folders if (f / self.key / "claims.parquet").is_file()), None)
         return None if self.reference or folder is None else Document(self.key, str(folder))
