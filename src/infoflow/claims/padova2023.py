@@ -411,7 +411,7 @@ def curves(results: Results, names: list[str]) -> pd.DataFrame:
         single = table[table["seed"] < 2].pivot(index=BY, columns="seed", values="value")
         single.columns = [f"seed{k}" for k in single.columns]
         made.append(summary(table, BY).merge(extra.reset_index(), on=BY).merge(single.reset_index(), on=BY))
-    return single_precision(pd.concat(made, ignore_index=True).astype({"n": "int32", "ties": "float32"}))
+    return single_precision(pd.concat(made, ignore_index=True).astype({"n": "float32", "ties": "float32"}))
 
 
 def history(results: Results, names: list[str]) -> pd.DataFrame:
