@@ -243,10 +243,8 @@ def s05(document: Document, settings: dict[str, Any]) -> Figure:
     axes[0, 3].set(title="Information plane")
     errors(axes[1, 0], document, "saxe_linear_overtrained", "loss", "mean squared error")
     axes[1, 0].set_title("Overtrained, linear")
-    plane(
-        axes[1, 1], curve(document, "saxe_linear_overtrained", "T1", "I_XT"), curve(document, "saxe_linear_overtrained", "T1", "I_TY"),
-        style.LAYERS["T1"], "",
-    )  # fmt: skip
+    linear = curve(document, "saxe_linear_overtrained", "T1", "I_XT")
+    plane(axes[1, 1], linear, curve(document, "saxe_linear_overtrained", "T1", "I_TY"), style.LAYERS["T1"], "")
     axes[1, 1].set_title("Its plane")
     errors(axes[1, 2], document, "saxe_overtrained", "accuracy", "accuracy")
     axes[1, 2].set_title("12-bit task, tanh")
@@ -262,7 +260,7 @@ def s05(document: Document, settings: dict[str, Any]) -> Figure:
     return said(
         document, figure,
         "Linear: 100 inputs, 100 examples, 100 hidden units, exact Gaussian information; overtrained with batches of 5. "
-        "12-bit task: 30 % of the patterns train. Median and central 80 % of 5 seeds.", stand_in=False,
+        f"12-bit task: 30 % of the patterns train. Median and central 80 % of {seeds(linear)} (12-bit task: {seeds(x)}).", stand_in=False,
     )  # fmt: skip
 
 
@@ -565,7 +563,7 @@ def neighbours_beside_saxe(document: Document, audio: str, saxe: str) -> Figure:
     _published_sizes(axes[0, 2], document)
     return said(
         document, figure,
-        f"Kozachenko–Leonenko entropy, k = 2, median and central 80 % of {seeds(rows)}. Right: with 239 empty rows, tanh after two epochs, "
+        f"Kozachenko–Leonenko entropy, k = 2, median and central 80 % of {seeds(rows)} (12-bit task: {seeds(other)}). Right: with 239 empty rows, tanh after two epochs, "
         "against the values on the slides; the empty rows make them.",
     )  # fmt: skip
 
