@@ -288,7 +288,7 @@ def errors(axes: Axes, document: Document, experiment: str, metric: str, label: 
         style.band(axes, pick(table, split=split), colour, "held out" if split == "test" else "training")
     style.epochs_axis(axes, int(table["epoch"].max()), log)
     axes.set_ylabel(label)
-    axes.legend()
+    axes.legend(loc="lower right" if metric == "accuracy" else "best")
 
 
 def s06(document: Document, settings: dict[str, Any]) -> Figure:
