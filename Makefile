@@ -7,7 +7,7 @@ SMOKE := --configfile config.yaml configs/smoke.yaml
 .PHONY: results test demo reference lint clean
 
 results: .venv/ready  ## everything in config.yaml
-	infoflow run --cores all
+	infoflow run --warm --cores all
 	@echo "open results/index.html"
 
 test: .venv/ready  ## the tests

@@ -27,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return command(**options) or 0
+        status = command(**options) or 0
+        if "settings" in options:
+            _say_cost()
+        return status
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -83,6 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     run_parser = add("run", run, settings=False)
     run_parser.add_argument("--warm", action="store_true", help="fork jobs from a process that has imported torch")
     return parser
+
+
+def _say_cost() -> None:
+    """End a stage's log with what it took."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(f"{used.ru_utime + used.ru_stime:.1f} s of processor, at most {used.ru_maxrss / 1024:.0f} MB", flush=True)
 
 
 def _settings(text: str) -> Any:

@@ -165,14 +165,9 @@ def binned(
     for shown, options, width in choices:
         common = {"settings": canonical_json(shown), "n": n, "ties": ties}
         common["relative_width"] = _relative_width(width, mean)
-        yield {
-            **common,
-            "quantity": "H_T",
-            "value": float(binning.entropy(mean, **options)),
-            "ceiling": math.log(n),
-        }
-        information = float(binning.mutual_information(mean, labels, **options))
-        yield {**common, "quantity": "I_TY", "value": information, "ceiling": label_entropy}
+        entropy, information = binning.entropy_and_information(mean, labels, **options)
+        yield {**common, "quantity": "H_T", "value": float(entropy), "ceiling": math.log(n)}
+        yield {**common, "quantity": "I_TY", "value": float(information), "ceiling": label_entropy}
     yield {
         "quantity": "distinct_rows",
         "value": float(len(sizes)),

@@ -172,34 +172,23 @@ def _binned(
 ) -> Iterator[Row]:
     """Joint codes and pooled scalars for every width; equal bins over the run's range, joint codes alone."""
     n, d = activity.shape
-    for width in settings["widths"]:
-        for pooled in (False, True):
-            said = canonical_json({"width": width} | ({"pooled": True} if pooled else {}))
-            entropy = binning.entropy(activity, width, pooled=pooled)
-            information = binning.mutual_information(activity, y, width, pooled=pooled)
-            ceiling = math.log(n * d if pooled else n)
-            for quantity, value in (("H_T", entropy), ("I_TY", information)):
-                yield {
-                    "quantity": quantity,
-                    "settings": said,
-                    "value": float(value),
-                    "ceiling": ceiling,
-                    "width": width,
-                }
+    asked = [
+        (
+            canonical_json({"width": width} | ({"pooled": True} if pooled else {})),
+            width,
+            {"width": width, "pooled": pooled},
+        )
+        for width in settings["widths"]
+        for pooled in (False, True)
+    ]
     if edges:
         low, high, bins = edges
-        said, width = canonical_json({"run_bins": bins}), (high - low) / bins
-        for quantity, value in (
-            ("H_T", binning.entropy(activity, edges=edges)),
-            ("I_TY", binning.mutual_information(activity, y, edges=edges)),
-        ):
-            yield {
-                "quantity": quantity,
-                "settings": said,
-                "value": float(value),
-                "ceiling": math.log(n),
-                "width": width,
-            }
+        asked.append((canonical_json({"run_bins": bins}), (high - low) / bins, {"edges": edges}))
+    for said, width, how in asked:
+        entropy, information = binning.entropy_and_information(activity, y, **how)
+        ceiling = math.log(n * d if how.get("pooled") else n)
+        for quantity, value in (("H_T", entropy), ("I_TY", information)):
+            yield {"quantity": quantity, "settings": said, "value": float(value), "ceiling": ceiling, "width": width}
 
 
 def _kernel(settings: dict[str, Any], activity: Tensor, y: Tensor) -> Iterator[Row]:

@@ -6,7 +6,7 @@ standard streams; the forked process runs the command and answers with the exit 
 socket, which kills the forked process. Where no server answers, the command runs as usual.
 
 Snakemake's benchmark files then hold the seconds of a job, but not its processor time and memory, which are the forked
-process's; hence this is an option.
+process's; the job's log ends with them.
 """
 
 from __future__ import annotations

@@ -47,7 +47,10 @@ def entropy(activity, width: float | None = None, *, edges=None, pooled: bool = 
     Raises:
         ValueError: On bad activity, width <= 0, bad edges, or not exactly one of width and edges.
     """
-    return plug_in_entropy(_groups(_codes(activity, width, edges, pooled))[1])
+    codes = _codes(activity, width, edges, pooled)
+    single = _single_codes(codes)
+    sizes = row_groups(codes)[1] if single is None else single.bincount()
+    return plug_in_entropy(sizes[sizes > 0])
 
 
 @reported_in("nats")
@@ -67,14 +70,28 @@ def mutual_information(activity, labels, width: float | None = None, *, edges=No
     Raises:
         ValueError: As `entropy`, and on labels that are not (n,).
     """
+    return entropy_and_information(activity, labels, width, edges=edges, pooled=pooled)[1]
+
+
+def entropy_and_information(
+    activity, labels, width: float | None = None, *, edges=None, pooled: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`entropy` and `mutual_information` from one pass over the codes, in nats; arguments and errors as there."""
     codes = _codes(activity, width, edges, pooled)
-    n = len(activity)
-    labels = as_labels(labels, n, codes.device).repeat_interleave(len(codes) // n)
-    group, sizes = _groups(codes)
-    joint = (group * (labels.max() + 1) + labels).bincount()
-    return (plug_in_entropy(sizes) + plug_in_entropy(labels.bincount()) - plug_in_entropy(joint[joint > 0])).clamp(
-        min=0
-    )
+    labels = as_labels(labels, len(activity), codes.device)
+    classes = labels.bincount()
+    single = _single_codes(codes)
+    bins = 0 if single is None else int(single.max()) + 1
+    if single is None or bins * len(classes) > 16 * MANY:
+        group, sizes = row_groups(codes)
+        joint = (group * len(classes) + labels.repeat_interleave(len(codes) // len(labels))).bincount()
+    else:
+        joint = (single.view(len(labels), -1) + bins * labels[:, None]).flatten()
+        joint = joint.bincount(minlength=bins * len(classes)).view(-1, bins)  # (classes, bins)
+        sizes = joint.sum(0)
+    whole = plug_in_entropy(sizes[sizes > 0])
+    information = whole + plug_in_entropy(classes) - plug_in_entropy(joint[joint > 0])
+    return whole, information.clamp(min=0)
 
 
 def diagnostics(
@@ -113,15 +130,12 @@ def _codes(activity, width, edges, pooled: bool) -> Tensor:
     return codes.reshape(-1, 1) if pooled else codes
 
 
-def _groups(codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the group of each row of codes (n,) and the groups' sizes: counted where codes are few, else sorted."""
-    if codes.shape[1] == 1:
-        single = codes[:, 0] - codes.min()
-        if single.max() < MANY:
-            counts = single.long().bincount()
-            used = counts > 0
-            return (used.cumsum(0) - 1)[single.long()], counts[used]
-    return row_groups(codes)
+def _single_codes(codes: Tensor) -> Tensor | None:
+    """Return codes of single numbers (n,) from 0 on, to be counted; None where they are vectors or too many, to be sorted."""
+    if codes.shape[1] > 1:
+        return None
+    low, high = codes.aminmax()
+    return (codes[:, 0] - low).long() if high - low < MANY else None
 
 
 def _unbounded(activity: Tensor, width: float) -> Tensor:

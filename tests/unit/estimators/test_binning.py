@@ -49,6 +49,20 @@ def test_order_and_repetition_of_samples_do_not_matter(x):
     assert binning.entropy(np.concatenate([x, x]), 0.3).item() == pytest.approx(value.item(), abs=1e-9)
 
 
+@pytest.mark.parametrize("many", [1, 2**20])  # codes sorted, codes counted
+@pytest.mark.parametrize("pooled", [False, True])
+def test_one_pass_gives_entropy_and_information_whichever_way_codes_are_counted(monkeypatch, many, pooled):
+    monkeypatch.setattr(binning, "MANY", many)
+    x = torch.randn(200, 3 if pooled else 1, generator=torch.Generator().manual_seed(0))
+    for labels in (torch.arange(200) % 7, torch.arange(200)):  # classes, and a label of its own for each
+        each = torch.repeat_interleave(labels, x.shape[1]).tolist()
+        symbols = codes(x.view(-1, 1), 0.1)
+        whole, information = binning.entropy_and_information(x, labels, 0.1, pooled=pooled)
+        assert whole.item() == pytest.approx(counted(symbols), abs=1e-9)
+        joint = counted(zip(symbols, each, strict=True))
+        assert information.item() == pytest.approx(counted(symbols) + counted(each) - joint, abs=1e-9)
+
+
 def test_distinct_rows_in_narrow_bins_reach_log_n():
     x = torch.randn(1000, 10, generator=torch.Generator().manual_seed(0))
     value = binning.entropy(x, 1e-6)
