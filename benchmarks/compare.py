@@ -2,7 +2,7 @@
 
 Each case runs in a process of its own: one warm-up, then the median of repeated calls, and the peak of extra
 resident memory during them. Run `python benchmarks/compare.py` on an idle machine; it writes results.csv and
-results.md beside this file.
+results.md beside this file. Words after it (`k-NN`, `growth: Renyi`) name the works to measure again.
 """
 
 import csv
@@ -108,14 +108,30 @@ GROWTH = {  # name: (function, arguments that follow n)
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        print(json.dumps(_measure(sys.argv[1], json.loads(sys.argv[2]))))
+    if sys.argv[1:2] == ["--case"]:
+        print(json.dumps(_measure(sys.argv[2], json.loads(sys.argv[3]))))
         return
-    rows = []
+    words, rows = sys.argv[1:], []
+    kept = _read() if words else {}  # rows of works that no word names stay as they are
     for work, who, n, function, arguments in _cases():
+        if words and not any(word in work for word in words):
+            rows.append(kept[work, who, str(n)])
+            continue
         rows.append({"work": work, "who": who, "n": n, **_in_own_process(function, arguments)})
         print(rows[-1], flush=True)
-        _write(rows)
+        if not words:
+            _write(rows)
+    _write(rows)
+
+
+def _read() -> dict:
+    with open(HERE / "results.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        (r["work"], r["who"], r["n"]): {**r, "n": int(r["n"]) if r["n"] else ""}
+        | {k: float(r[k]) for k in ("seconds", "extra_mib")}
+        for r in rows
+    }
 
 
 def _cases():
@@ -128,7 +144,7 @@ def _cases():
 
 
 def _in_own_process(function: str, arguments) -> dict:
-    command = [sys.executable, __file__, function, json.dumps(arguments)]
+    command = [sys.executable, __file__, "--case", function, json.dumps(arguments)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
