@@ -16,7 +16,7 @@ rule dataset:
         f"{PLAN.root}/logs/data/{{dataset}}.log",
     benchmark:
         f"{PLAN.root}/benchmarks/dataset/{{dataset}}.tsv"
-    priority: 100  # a training that waits for its data would come last
+    priority: 1_000_000  # before any training: one that waits for its data would come last
     conda:
         ENVIRONMENT
     threads: lambda wildcards: PLAN.dataset_workers(wildcards.dataset)
