@@ -176,6 +176,13 @@ def test_every_config_of_the_repository_loads(overlay, tmp_path):
     assert plan.targets()
 
 
+def test_a_key_that_a_file_has_twice_is_refused(tmp_path, root):
+    twice = tmp_path / "twice.yaml"
+    twice.write_text("datasets:\n  szt12: {noise: 0.1}\nseed: 2\ndatasets:\n  szt12: {}\n")
+    with pytest.raises(InputError, match=r"twice\.yaml: datasets: on line 1 and again on line 4"):
+        config.read(root / "config.yaml", twice)
+
+
 def test_schema_is_up_to_date(root):
     stored = json.loads((root / "workflow/schemas/config.schema.json").read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(config.json_schema())), "run `infoflow schema --output …`"

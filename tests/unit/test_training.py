@@ -213,6 +213,17 @@ def test_weights_hold_every_snapshot(data, tmp_path):
     assert stored["0/W1"].shape == (2, 1, 1)
 
 
+def test_truncated_normal_weights_have_the_deviation_of_their_fan_out_and_end_at_two_of_them():
+    model = Mlp((200,), [200, 100, 50, 1], ["tanh", "tanh", "linear"], initialisation="truncated_normal")
+    parameters = model.initialise([torch.Generator().manual_seed(seed) for seed in range(3)])
+    for name, fan_out in (("W1", 100), ("W2", 50)):
+        scaled = parameters[name] * fan_out**0.5
+        assert 1.9 < float(scaled.abs().max()) <= 2
+        assert float(scaled.std()) == pytest.approx(0.8796, rel=0.02)  # of a standard normal cut at ±2
+        assert not parameters[f"b{name[1]}"].any()
+    assert not torch.equal(parameters["W1"][0], parameters["W1"][1])
+
+
 @pytest.mark.parametrize("activations", [["tanh", "tanh"], ["linear", "linear"]])
 def test_propagated_moments_agree_with_noisy_passes(activations):
     draw = torch.Generator().manual_seed(0)

@@ -533,6 +533,7 @@ def s24(document: Document, settings: dict[str, Any]) -> Figure:
         errors(axes[0, column], document, name, "loss", "cross-entropy (nats)", log=False)
         errors(axes[1, column], document, name, "accuracy", "accuracy", log=False)
         style.level(axes[1, column], 1 / 8, "chance")
+        axes[1, column].legend(loc="lower right", bbox_to_anchor=(1, 0.2))
         axes[0, column].set(title=NAMES[name], xlabel="")
         axes[1, column].set_ylim(0, 1.02)
     return said(

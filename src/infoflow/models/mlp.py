@@ -21,13 +21,15 @@ class Mlp:
         layers: list[int],
         activations: list[str],
         observe: str = "hidden",
+        initialisation: str = "uniform",
         initial: dict[str, list[float]] | None = None,
     ) -> None:
         if math.prod(input_shape) != layers[0]:
             raise InputError(
                 f"model.layers: the data set has {math.prod(input_shape)} inputs, the first layer {layers[0]}"
             )
-        self.layers, self.activations, self.initial = layers, activations, initial
+        self.layers, self.activations = layers, activations
+        self.initialisation, self.initial = initialisation, initial
         self.depth = len(layers) - 1
         observed = self.depth if observe == "all" else self.depth - 1
         self.observed = [f"T{k}" for k in range(1, observed + 1)]
@@ -35,16 +37,28 @@ class Mlp:
         self.noise_units = sum(self.widths)
 
     def initialise(self, generators: list[torch.Generator]) -> dict[str, Tensor]:
-        """Uniform in ±1/sqrt(fan-in), PyTorch's default for linear layers, or the fixed values of a scalar chain."""
+        """Initial values, or the fixed ones of a scalar chain.
+
+        uniform: weights and biases in ±1/sqrt(fan-in), PyTorch's default for linear layers. truncated_normal: weights
+        of standard deviation 1/sqrt(fan-out) with values beyond two of them drawn again, biases 0 (as the code of
+        Saxe et al., ICLR 2018, has them).
+        """
         parameters = {}
         for k in range(self.depth):
             fan_in, fan_out = self.layers[k], self.layers[k + 1]
             for name, shape, fixed in (("W", (fan_out, fan_in), "weights"), ("b", (fan_out, 1), "biases")):
                 if self.initial:
                     values = torch.full((len(generators), *shape), self.initial[fixed][k])
-                else:
+                elif self.initialisation == "uniform":
                     unit = torch.stack([torch.rand(shape, generator=g) for g in generators])
                     values = (2 * unit - 1) / math.sqrt(fan_in)
+                elif name == "W":
+                    std = 1 / math.sqrt(fan_out)
+                    values = torch.empty(len(generators), *shape)
+                    for own, g in zip(values, generators, strict=True):
+                        torch.nn.init.trunc_normal_(own, std=std, a=-2 * std, b=2 * std, generator=g)
+                else:
+                    values = torch.zeros(len(generators), *shape)
                 parameters[f"{name}{k + 1}"] = values
         return parameters
 
