@@ -15,11 +15,11 @@ test: .venv/ready  ## the tests
 
 demo: .venv/ready  ## the whole workflow at small sizes, and the reference figures
 	infoflow run --warm --cores all $(SMOKE)
-	infoflow run --cores all reference
+	infoflow run --warm --cores all reference
 	@echo "open results-smoke/index.html and results/reference-figures"
 
 reference: .venv/ready  ## the reference figures alone
-	infoflow run --cores all reference
+	infoflow run --warm --cores all reference
 
 lint: .venv/ready
 	ruff check .

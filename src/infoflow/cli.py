@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         claims_parser.add_argument(f"--{name}", nargs="*", default=[])
     claims_parser.add_argument("--convergence")
     add("notebook", notebook, "source", "executed", "output", "results", "figures")
+    add("kernel", kernel, "connection", settings=False)
     add("report", report, "root")
     reference_parser = add("reference", reference, settings=False)
     reference_parser.add_argument("--results", default="results")
@@ -174,6 +175,13 @@ def notebook(settings: dict[str, Any], source: str, executed: str, output: str, 
     from infoflow import notebook as stage
 
     stage.execute(settings, source, executed, output, results, figures)
+
+
+def kernel(connection: str) -> None:
+    """Be the kernel of a notebook that is executed in a warm run."""
+    from infoflow import notebook as stage
+
+    stage.kernel(connection)
 
 
 def report(settings: dict[str, Any], root: str) -> None:

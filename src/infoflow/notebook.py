@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infoflow.io import InputError, atomic, canonical_json
+from infoflow.io import InputError, atomic, canonical_json, write_json
+from infoflow.warm import SOCKET
 
 
 def execute(settings: dict[str, Any], source: str, executed: str, output: str, results: str, figures: str) -> None:
@@ -27,17 +31,14 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.pop("JUPYTER_PATH", None)
     os.environ["IPYTHONDIR"] = str(Path(executed).parent.absolute() / ".ipython")
+    kernels = contextlib.nullcontext("python3") if SOCKET not in os.environ else _warm_kernel()
     parameters = {"results": results, "save_to": figures, "settings": canonical_json(settings)}
     Path(executed).parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            source,
-            executed,
-            parameters=parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            log_output=True,
-        )
+        with kernels as name:
+            papermill.execute_notebook(
+                source, executed, parameters=parameters, kernel_name=name, progress_bar=False, log_output=True
+            )
     except PapermillExecutionError as error:
         raise InputError(
             f"{source}: cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {executed}"
@@ -48,6 +49,28 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
         shutil.copyfile(executed, temporary)
     with atomic(Path(output).with_suffix(".html")) as temporary:
         temporary.write_text(to_html(output), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _warm_kernel() -> Iterator[str]:
+    """The name of a kernel that is forked as the jobs of a warm run are."""
+    with tempfile.TemporaryDirectory(prefix="infoflow-") as folder:
+        about = {
+            "argv": ["infoflow", "kernel", "--connection", "{connection_file}"], "display_name": "Python 3", "language": "python",
+        }  # fmt: skip
+        write_json(Path(folder) / "kernels" / "infoflow" / "kernel.json", about)
+        os.environ["JUPYTER_PATH"] = folder
+        yield "infoflow"
+
+
+def kernel(connection: str) -> None:
+    """Serve as a notebook's kernel at the addresses that a connection file names."""
+    import matplotlib
+    from ipykernel.kernelapp import launch_new_instance
+
+    # What the kernel tells matplotlib by a variable comes too late; loaded with the first figure, when there is a shell.
+    matplotlib.rcParams["backend"] = "module://matplotlib_inline.backend_inline"
+    launch_new_instance(argv=["-f", connection])
 
 
 def to_html(notebook: str) -> str:

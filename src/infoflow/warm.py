@@ -6,7 +6,7 @@ standard streams; the forked process runs the command and answers with the exit 
 socket, which kills the forked process. Where no server answers, the command runs as usual.
 
 Snakemake's benchmark files then hold the seconds of a job, but not its processor time and memory, which are the forked
-process's; the job's log ends with them.
+process's; the job's log ends with them. The kernel of a notebook is forked too and is not counted there.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 
 SOCKET = "INFOFLOW_WARM"  # names the socket to the jobs
 HEAVY = ("torch", "pandas", "pyarrow.parquet", "h5py", "safetensors.torch", "scipy.stats", "scipy.special")
+NOTEBOOKS = ("papermill", "nbconvert", "ipykernel.kernelapp", "matplotlib.backends.backend_svg", "seaborn")
 STREAMS = 3  # standard input, output and error
 
 
@@ -72,7 +73,11 @@ def serve(address: str) -> None:
             importlib.import_module(name)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets children that have ended
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when this process ends
-        while sys.stdin not in (ready := select.select([listener, sys.stdin], [], [])[0]):
+        later = list(NOTEBOOKS)  # imported while nobody asks: notebooks come last
+        while sys.stdin not in (ready := select.select([listener, sys.stdin], [], [], 0 if later else None)[0]):
+            if not ready:
+                importlib.import_module(later.pop(0))
+                continue
             connection, _ = ready[0].accept()
             with connection:
                 if os.fork() == 0:
@@ -118,7 +123,7 @@ def _run(told: dict) -> int:
 
     os.chdir(told["folder"])
     os.environ.clear()
-    os.environ.update({k: v for k, v in told["environment"].items() if k != SOCKET})
+    os.environ.update(told["environment"])
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     sys.argv = ["infoflow", *told["arguments"]]
     try:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import nbformat
 import psutil
 import pytest
 
@@ -76,3 +77,25 @@ def test_without_a_server_a_job_runs_by_itself(tmp_path):
     gone = {**os.environ, warm.SOCKET: str(tmp_path / "no socket")}
     assert run(["schema", "--output", f"{tmp_path}/schema.json"], gone).returncode == 0
     assert (tmp_path / "schema.json").is_file()
+
+
+def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path):
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    asked = nbformat.v4.new_code_cell("results, save_to, settings = None, None, None", metadata={"tags": ["parameters"]})
+    drawn = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);\nprint(results, len(settings))"
+    notebook.cells = [asked, nbformat.v4.new_code_cell(drawn), nbformat.v4.new_code_cell("1 + 1")]
+    nbformat.write(notebook, tmp_path / "source.ipynb")
+    shown = []
+    for name, environment in (("warm", served), ("own", {k: v for k, v in os.environ.items() if k != warm.SOCKET})):
+        to = tmp_path / name
+        files = [f"--{file}={to / file}.ipynb" for file in ("executed", "output")]
+        rest = ["--settings", "{}", "--source", f"{tmp_path}/source.ipynb", "--results=r", "--figures=f"]
+        done = run(["notebook", *rest, *files], environment)
+        assert done.returncode == 0, done.stderr
+        cells = nbformat.read(to / "output.ipynb", 4).cells
+        shown.append([output.get("data", output.get("text")) for cell in cells for output in cell.get("outputs", [])])
+        assert (to / "output.html").stat().st_size > 10_000
+    assert shown[0] == shown[1]
+    assert {"image/png", "text/plain"} <= {kind for output in shown[0] if isinstance(output, dict) for kind in output}
+    assert until(lambda: not forked())

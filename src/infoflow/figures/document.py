@@ -80,6 +80,14 @@ class Document:
             settings: the notebook's settings as JSON; schematics take the layer list from it.
             needs: an experiment without whose curves there is nothing to draw, and None is returned.
         """
+        drawn = self._draw(figure, settings, needs)
+        if drawn is not None:
+            style.settle(drawn)
+            if self.save_to:
+                style.save(drawn, self.save_to / self.key / figure)
+        return drawn
+
+    def _draw(self, figure: str, settings: str, needs: str | None) -> Figure | None:
         if needs and needs not in set(self.table("curves")["experiment"]):
             return None
         module = importlib.import_module(f"infoflow.figures.{self.key}")
@@ -87,8 +95,6 @@ class Document:
         drawn = getattr(module, figure.lower())(self, json.loads(settings))
         if self.rehearsal:
             style.stamp(drawn, "rehearsal")
-        if self.save_to:
-            style.save(drawn, self.save_to / self.key / figure)
         return drawn
 
     def of_reference(self) -> Document | None:
@@ -100,10 +106,11 @@ class Document:
     def show_reference(self, figure: str, settings: str = "{}", needs: str | None = None) -> Figure | None:
         """The same figure of the reference results; None where these are shown already."""
         real = self.of_reference()
-        drawn = real and real.show(figure, settings, needs)
+        drawn = real and real._draw(figure, settings, needs)
         if drawn is None:
             return None
         style.note(drawn, f"REFERENCE RESULTS. {drawn.get_supxlabel()}".replace("\n", " "))
+        style.settle(drawn)
         return drawn
 
     def verdicts(self, figure: str | None = None) -> Any:

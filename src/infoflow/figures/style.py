@@ -10,9 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from infoflow.io import atomic
 
@@ -39,6 +41,14 @@ def use() -> None:
             "grid.color": "0.92", "grid.linewidth": 0.8, "image.cmap": "magma",
         },
     )  # fmt: skip
+
+
+def settle(figure: Figure) -> None:
+    """Lay a figure out once for all: the layout takes longer than a drawing, and each drawing would repeat it."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    if get_ipython() is not None:  # a notebook shows the whole figure: its edges need not be looked for by drawing it
+        set_matplotlib_formats("png", bbox_inches=None)
 
 
 def save(figure: Figure, path: Path) -> None:
