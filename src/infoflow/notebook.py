@@ -57,6 +57,7 @@ def _warm_kernel() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="infoflow-") as folder:
         about = {
             "argv": ["infoflow", "kernel", "--connection", "{connection_file}"], "display_name": "Python 3", "language": "python",
+            "interrupt_mode": "message",  # a signal would reach who asked for the kernel
         }  # fmt: skip
         write_json(Path(folder) / "kernels" / "infoflow" / "kernel.json", about)
         os.environ["JUPYTER_PATH"] = folder

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython import get_ipython
+from IPython.display import Image, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from infoflow.io import atomic
 
@@ -47,16 +47,17 @@ def settle(figure: Figure) -> None:
     """Lay a figure out once for all: the layout takes longer than a drawing, and each drawing would repeat it."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    if get_ipython() is not None:  # a notebook shows the whole figure: its edges need not be looked for by drawing it
-        set_matplotlib_formats("png", bbox_inches=None)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `path` as SVG and PNG, without dates, atomically."""
+    """Write `path` as SVG and PNG, without dates, atomically; in a notebook show the PNG."""
     matplotlib.rcParams["svg.hashsalt"] = "infoflow"
     for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
         with atomic(path.with_suffix(f".{kind}")) as temporary:
             figure.savefig(temporary, format=kind, metadata=metadata, facecolor="white")
+    if get_ipython() is not None:  # the notebook shows the file instead of drawing the figure again
+        display(Image(path.with_suffix(".png")))
+        plt.close(figure)
 
 
 def band(axes: Axes, curve: pd.DataFrame, colour: object, label: str, **style: object) -> None:
