@@ -44,6 +44,8 @@ def recompute(
     folder = Path(document.results)
     if experiment not in given["points"]:
         return pd.DataFrame([{"note": f"this run has no {experiment}; it is in configs/paper.yaml"}])
+    if point not in given["points"][experiment]:
+        point += ".first_seed~0"  # a run that trains its seeds in blocks
     weights = folder / "train" / experiment / point / "weights.safetensors"
     if document.reference or not weights.is_file():
         return _no_weights(document)
