@@ -306,11 +306,11 @@ def s06(document: Document, settings: dict[str, Any]) -> Figure:
         information_labels(one, "I(X;T)", "bits")
         one.set(title=title, xlim=(0, 12.5), ylim=(0, 1.05))
         one.axvline(12, color=style.GREY, linestyle="--", linewidth=1)
-    axes[0, 0].legend(ncols=2, loc="lower right")
+    axes[0, 0].legend(ncols=2, loc="lower left")
     return said(
         document, figure,
         f"Kernel estimate, noise variance 1e-3, all 4096 patterns; dashed: ceiling log2 4096. Median of {seeds(x)}; pale: early in training, dot: last epoch. "
-        "Adam, 10 000 epochs.", stand_in=False,
+        "Adam, 10 000 epochs, truncated normal initial weights.", stand_in=False,
     )  # fmt: skip
 
 
