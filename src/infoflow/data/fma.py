@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     from infoflow.data.standins.music import write as compose
 
     if settings["source"] == "standin":
-        settings = {**settings, "samples": min(settings["samples"], round(STANDIN_SECONDS * mel.RATE))}
+        seconds = min(STANDIN_SECONDS, math.ceil(settings["samples"] / mel.RATE))
+        settings = {**settings, "samples": min(settings["samples"], round(seconds * mel.RATE))}
         with tempfile.TemporaryDirectory() as folder:
             rng = numpy_generator(settings["seed"], "fma", "stand-in")
-            compose(Path(folder), settings["per_genre"], STANDIN_SECONDS, rng)
+            compose(Path(folder), settings["per_genre"], seconds, rng)
             said = {
                 "source": "composed music in FMA's layout",
                 "tier": "stand-in",

@@ -40,7 +40,8 @@ def make(
     name, collection = settings["kind"], local_files.COLLECTIONS[settings["kind"]]
     source = local_files.resolve(name, settings["source"], settings["data_root"])
     if source == "standin":
-        x, y = draw(STANDIN_SIZE, numpy_generator(settings["seed"], name, "stand-in"))
+        count = min(STANDIN_SIZE, settings["limit"] or STANDIN_SIZE)
+        x, y = draw(count, numpy_generator(settings["seed"], name, "stand-in"))
         split = stratified_split(y, settings["train_fraction"], numpy_generator(settings["seed"], name, "split"))
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), (x, y, split))
