@@ -82,7 +82,9 @@ def test_without_a_server_a_job_runs_by_itself(tmp_path):
 def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path):
     notebook = nbformat.v4.new_notebook()
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    asked = nbformat.v4.new_code_cell("results, save_to, settings = None, None, None", metadata={"tags": ["parameters"]})
+    asked = nbformat.v4.new_code_cell(
+        "results, save_to, settings = None, None, None", metadata={"tags": ["parameters"]}
+    )
     drawn = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);\nprint(results, len(settings))"
     notebook.cells = [asked, nbformat.v4.new_code_cell(drawn), nbformat.v4.new_code_cell("1 + 1")]
     nbformat.write(notebook, tmp_path / "source.ipynb")
