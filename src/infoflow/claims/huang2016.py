@@ -6,6 +6,7 @@ curves over the trade-off β take the last epoch, a plateau. Repeats of a fold a
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable
@@ -58,8 +59,9 @@ CLAIMS = {
 # --- tables --------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def tables(results: Results) -> dict[str, pd.DataFrame]:
-    """The document's tables: what its figures are drawn from."""
+    """The document's tables: what its figures are drawn from, and its verdicts decided on."""
     return {
         "corpus": corpus(results),
         "folds": folds(results),

@@ -402,12 +402,9 @@ def curves(results: Results, names: list[str]) -> pd.DataFrame:
         table = results.estimates(name)
         table = table[~table["estimator"].str.contains("maps") | (table["part"] != "layer")]
         groups = table.groupby(BY, sort=False, observed=True)
-        extra = groups.agg(
-            ceiling=("ceiling", "median"),
-            n=("n", "median"),
-            ties=("ties", "median"),
-            flag=("flag", lambda f: f.mode().iloc[0]),
-        )
+        extra = groups[["ceiling", "n", "ties"]].median()
+        often = table.groupby([*BY, "flag"], observed=True).size().sort_values(ascending=False, kind="stable").reset_index()
+        extra = extra.join(often.drop_duplicates(BY).set_index(BY)["flag"])
         single = table[table["seed"] < 2].pivot(index=BY, columns="seed", values="value")
         single.columns = [f"seed{k}" for k in single.columns]
         made.append(summary(table, BY).merge(extra.reset_index(), on=BY).merge(single.reset_index(), on=BY))

@@ -638,9 +638,8 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Median, central 80 %, mean and standard deviation over seeds; of estimates also error, ceiling and worst flag."""
     groups = table.groupby(by, sort=False, observed=True)
-    made = groups["value"].agg(
-        low=lambda v: v.quantile(0.1), median="median", high=lambda v: v.quantile(0.9), mean="mean", sd="std", seeds="count"
-    )  # fmt: skip
+    spread = groups["value"].quantile([0.1, 0.5, 0.9]).unstack().set_axis(["low", "median", "high"], axis=1)
+    made = spread.join(groups["value"].agg(mean="mean", sd="std", seeds="count"))
     if "flag" in table:
         made = made.join(groups[["std_error", "ceiling", "relative_width"]].median())
         made = made.join(groups["flag"].agg(lambda f: max(f, key=lambda x: (list(f).count(x), x))))
