@@ -403,7 +403,9 @@ def curves(results: Results, names: list[str]) -> pd.DataFrame:
         table = table[~table["estimator"].str.contains("maps") | (table["part"] != "layer")]
         groups = table.groupby(BY, sort=False, observed=True)
         extra = groups[["ceiling", "n", "ties"]].median()
-        often = table.groupby([*BY, "flag"], observed=True).size().sort_values(ascending=False, kind="stable").reset_index()
+        often = (
+            table.groupby([*BY, "flag"], observed=True).size().sort_values(ascending=False, kind="stable").reset_index()
+        )
         extra = extra.join(often.drop_duplicates(BY).set_index(BY)["flag"])
         single = table[table["seed"] < 2].pivot(index=BY, columns="seed", values="value")
         single.columns = [f"seed{k}" for k in single.columns]
