@@ -100,7 +100,7 @@ def f6(document: Document, settings: dict[str, Any]) -> Figure:
 def training_panel(document: Document, point: str, title: str) -> Figure:
     """Scatter of layer 5 at selected epochs, information, losses and histograms of the activations."""
     style.use()
-    figure = style.plt.figure(figsize=(style.WIDTH, 12.2))
+    figure = style.plt.figure(figsize=(style.WIDTH, 12.2), layout="constrained")
     rows = figure.subfigures(4, 1, height_ratios=[1.05, 1.35, 0.95, 1.0])
     scatter = pick(document.table("scatter"), point=point)
     epochs = sorted(scatter["epoch"].unique())

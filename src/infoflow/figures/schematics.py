@@ -18,7 +18,7 @@ NAMES = {"tanh": "tanh", "leaky_relu": "leaky ReLU", "relu": "ReLU", "linear": "
 def canvas(height: float, width: float = style.WIDTH) -> tuple[Figure, Axes]:
     """An empty drawing whose unit is the inch."""
     style.use()
-    figure, axes = plt.subplots(figsize=(width, height))
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
     axes.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     axes.axis("off")
     return figure, axes

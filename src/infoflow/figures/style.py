@@ -36,7 +36,7 @@ def use() -> None:
             "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 11, "axes.titleweight": "bold",
             "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9, "legend.frameon": False,
             "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
-            "figure.dpi": 110, "savefig.dpi": 150, "figure.constrained_layout.use": True,
+            "figure.dpi": 110, "savefig.dpi": 150,
             "svg.hashsalt": "infoflow", "svg.fonttype": "path", "lines.linewidth": 1.6, "axes.grid": True,
             "grid.color": "0.92", "grid.linewidth": 0.8, "image.cmap": "magma",
         },
@@ -46,7 +46,7 @@ def use() -> None:
 def settle(figure: Figure) -> None:
     """Lay a figure out once for all: the layout takes longer than a drawing, and each drawing would repeat it."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # with "none" each file would still be drawn twice
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -123,4 +123,4 @@ def stamp(figure: Figure, text: str) -> None:
 def new(rows: int, columns: int, height: float, **options: object) -> tuple[Figure, np.ndarray]:
     """A figure of the house width with a grid of panels, always as a 2-d array."""
     use()
-    return plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)
+    return plt.subplots(rows, columns, figsize=(WIDTH, height), layout="constrained", squeeze=False, **options)

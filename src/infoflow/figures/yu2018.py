@@ -90,7 +90,7 @@ def layer_names(model: dict[str, Any]) -> list[str]:
 
 def f2(document: Document, settings: dict[str, Any]) -> Figure:
     """The flat network, and what a convolution and its pooling share with the input."""
-    figure = style.plt.figure(figsize=(style.WIDTH, 6.6))
+    figure = style.plt.figure(figsize=(style.WIDTH, 6.6), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[1, 1.25])
     flat_network(upper.subplots(), settings["models"]["yu_baseline"])
     curves = network(document, shown(document, PUBLISHED, True)[0])
