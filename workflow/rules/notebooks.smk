@@ -72,6 +72,7 @@ for document in PLAN.documents:
         log:
             executed=f"{PLAN.root}/logs/reference/{document}.ipynb",
             text=f"{PLAN.root}/logs/reference/{document}.log",
+        retries: 1  # two kernels that start together may choose the same port
         conda:
             ENVIRONMENT
         threads: 1
