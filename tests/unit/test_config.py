@@ -183,6 +183,13 @@ def test_a_key_that_a_file_has_twice_is_refused(tmp_path, root):
         config.read(root / "config.yaml", twice)
 
 
+def test_fixed_initial_values_leave_nothing_to_draw():
+    chain = {"kind": "mlp", "layers": [1, 1], "activations": ["tanh"], "initial": {"weights": [0.0], "biases": [0.0]}}
+    config.MlpModel(**chain)
+    with pytest.raises(ValueError, match="nothing is drawn"):
+        config.MlpModel(**chain, initialisation="truncated_normal")
+
+
 def test_schema_is_up_to_date(root):
     stored = json.loads((root / "workflow/schemas/config.schema.json").read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(config.json_schema())), "run `infoflow schema --output …`"

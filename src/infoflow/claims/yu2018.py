@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from infoflow.claims import trajectories as tr
-from infoflow.claims.stage import Results, single_precision
+from infoflow.claims.stage import Results, single_precision, summary
 from infoflow.claims.verdict import Claim, Evidence, decide, missing
 
 MAIN, ORDER_2 = "main", "α = 2"
@@ -638,8 +638,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 def over_seeds(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Median, central 80 %, mean and standard deviation over seeds; of estimates also error, ceiling and worst flag."""
     groups = table.groupby(by, sort=False, observed=True)
-    spread = groups["value"].quantile([0.1, 0.5, 0.9]).unstack().set_axis(["low", "median", "high"], axis=1)
-    made = spread.join(groups["value"].agg(mean="mean", sd="std", seeds="count"))
+    made = summary(table, by).set_index(by).join(groups["value"].agg(mean="mean", sd="std"))
     if "flag" in table:
         made = made.join(groups[["std_error", "ceiling", "relative_width"]].median())
         made = made.join(groups["flag"].agg(lambda f: max(f, key=lambda x: (list(f).count(x), x))))
