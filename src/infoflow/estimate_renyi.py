@@ -190,26 +190,28 @@ def _backward(settings: dict[str, Any], errors: dict[str, Tensor], count: int) -
         return
     rules = {(r["rule"], r["error_factor"], r["offset"]): r for r in reversed(settings["widths"]) if not r["rescaled"]}
     last = _distances(errors["output"], count)
+    outputs = [
+        (rule, alpha, renyi.side(_exponents(last, rule, rule["error_factor"])[:, 0], alpha))
+        for rule in reversed(rules.values())
+        for alpha in settings["alphas"]
+    ]
     for depth, (layer, error) in enumerate(errors.items(), start=1):
         if layer == "output":
             continue
         largest = float(error.abs().max())
         yield {"layer": layer, "depth": depth, "quantity": "max_delta", "value": largest, "unit": "none"}
         distances = _distances(error, count)
-        for rule in reversed(rules.values()):
+        for rule, alpha, output in outputs:
             exponents = _exponents(distances, rule, rule["error_factor"])
-            outputs = _exponents(last, rule, rule["error_factor"])[:, 0]
-            for alpha in settings["alphas"]:
-                output = renyi.side(outputs, alpha)
-                terms = renyi.layer_terms(exponents, {"L": output}, alpha)
-                flag = _flag(settings, terms.entropy, False)
-                if rule["rule"] == "power" and largest < SMALL_ERROR * _width(distances, rule, rule["error_factor"]):
-                    flag = "small_delta"
-                yield {
-                    **_said(settings, alpha, canonical_json(rule)), "layer": layer, "depth": depth, "quantity": "I_delta",
-                    **_mean(terms.information["L"]), "ceiling": float(output.entropy.mean()),
-                    "relative_width": _relative_width(exponents.sum(1)), "flag": flag,
-                }  # fmt: skip
+            terms = renyi.layer_terms(exponents, {"L": output}, alpha)
+            flag = _flag(settings, terms.entropy, False)
+            if rule["rule"] == "power" and largest < SMALL_ERROR * _width(distances, rule, rule["error_factor"]):
+                flag = "small_delta"
+            yield {
+                **_said(settings, alpha, canonical_json(rule)), "layer": layer, "depth": depth, "quantity": "I_delta",
+                **_mean(terms.information["L"]), "ceiling": float(output.entropy.mean()),
+                "relative_width": _relative_width(exponents.sum(1)), "flag": flag,
+            }  # fmt: skip
 
 
 # --- widths and flags ------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from infoflow.estimators._common import (
 APPROXIMATIONS = ("exact", "nystrom", "random_features")
 DIRECT = "donot_use_mm_for_euclid_dist"
 PANEL = 128  # columns of a Gram matrix that are multiplied at once
+IN_CACHE = 2**18  # numbers of a stack of variables taken at once: four times faster than 2**22
 NEAR_ONE = 0.2  # |alpha - 1| below which the sum of powers is taken as a difference from 1
 
 
@@ -256,13 +257,21 @@ def squared_distances(x) -> Tensor:
     Raises:
         ValueError: On values that are not finite.
     """
-    x = finite(as_tensor(x).to(torch.float64), "x")
+    x = as_tensor(x)
+    *stack, n, d = x.shape
+    parts = x.reshape(-1, n, d).split(max(1, IN_CACHE // (n * max(n, d))))
+    return torch.cat([_squared_distances(part) for part in parts]).view(*stack, n, n)
+
+
+def _squared_distances(x: Tensor) -> Tensor:
+    """`squared_distances` of (m, n, d)."""
+    x = finite(x.to(torch.float64), "x")
     x = x - x.mean(-2, keepdim=True)
     products = x @ x.transpose(-1, -2)
-    norms = products.diagonal(dim1=-2, dim2=-1)
+    norms = products.diagonal(dim1=-2, dim2=-1).contiguous()
     rounding = 8 * torch.finfo(torch.float64).eps * norms.amax(-1)[..., None, None]
-    squares = norms[..., :, None] + norms[..., None, :] - 2 * products
-    return torch.where(squares > rounding, squares, 0.0)
+    squares = (norms[..., :, None] + norms[..., None, :]).add_(products, alpha=-2)
+    return squares.masked_fill_(squares <= rounding, 0.0)
 
 
 def layer_terms(exponents, sides: dict[str, Side], alpha: float, *, parts: str | None = None) -> LayerTerms:
