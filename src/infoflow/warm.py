@@ -26,7 +26,14 @@ from collections.abc import Iterator, Sequence
 
 SOCKET = "INFOFLOW_WARM"  # names the socket to the jobs
 HEAVY = ("torch", "pandas", "pyarrow.parquet", "h5py", "safetensors.torch", "scipy.stats", "scipy.special")
-NOTEBOOKS = ("papermill", "nbconvert", "ipykernel.kernelapp", "matplotlib.backends.backend_svg", "seaborn")
+STAGES = (
+    "infoflow.data.stage", "infoflow.training.ensemble", "infoflow.probing.record", "infoflow.estimate",
+    "infoflow.claims.trajectories", "infoflow.claims.stage", "infoflow.truth", "librosa.feature.spectral",
+)  # fmt: skip
+NOTEBOOKS = (
+    "papermill", "nbconvert", "ipykernel.kernelapp", "matplotlib.backends.backend_svg", "seaborn",
+    "infoflow.figures.document", "infoflow.inside",
+)  # fmt: skip
 STREAMS = 3  # standard input, output and error
 
 
@@ -73,7 +80,7 @@ def serve(address: str) -> None:
             importlib.import_module(name)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets children that have ended
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when this process ends
-        later = list(NOTEBOOKS)  # imported while nobody asks: notebooks come last
+        later = [*STAGES, *NOTEBOOKS]  # imported while nobody asks: notebooks come last
         while sys.stdin not in (ready := select.select([listener, sys.stdin], [], [], 0 if later else None)[0]):
             if not ready:
                 importlib.import_module(later.pop(0))

@@ -8,6 +8,8 @@ the information as it was.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -32,15 +34,30 @@ class Sample(NamedTuple):
     step: float | None = None  # between the levels of a deterministic, discrete t
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True)
+class Task:
     """A task with known information."""
 
     id: str
     family: str
     network: bool
-    truth: float  # nats
+    known: Callable[[], float | noisy.Estimate]  # the information in nats; some take a second, so only where asked for
     sample: Callable[[int, Generator], Sample]
-    truth_std_error: float = 0.0  # where the truth itself comes from draws
+
+    @cached_property
+    def truth(self) -> float:
+        """The information in nats."""
+        return float(self._known.value)
+
+    @property
+    def truth_std_error(self) -> float:
+        """Of the truth, where that itself comes from draws."""
+        return float(self._known.std_error)
+
+    @cached_property
+    def _known(self) -> noisy.Estimate:
+        known = self.known()
+        return known if isinstance(known, noisy.Estimate) else noisy.Estimate(known, 0.0, 0.0)
 
 
 def normal(n: int, d: int, generator: Generator) -> Tensor:
@@ -83,7 +100,7 @@ def gaussian(rho: float, d: int = 1, pairs: int | None = None) -> Task:
     """Two Gaussians, correlated in `pairs` of their d coordinates."""
     pairs = d if pairs is None else pairs
     name = f"gaussian-{d}d-{pairs}pairs-rho{rho}"
-    return Task(name, "gaussian", False, gaussian_information(rho, pairs), mapped(correlated(rho, d, pairs)))
+    return Task(name, "gaussian", False, lambda: gaussian_information(rho, pairs), mapped(correlated(rho, d, pairs)))
 
 
 def student(rho: float, d: int, degrees: float) -> Task:
@@ -101,7 +118,7 @@ def student(rho: float, d: int, degrees: float) -> Task:
 
     extra = part(degrees) + part(degrees + 2 * d) - 2 * part(degrees + d)
     truth = gaussian_information(rho, d) + float(extra)
-    return Task(f"student-{d}d-dof{degrees}-rho{rho}", "heavy-tailed", False, truth, mapped(draw))
+    return Task(f"student-{d}d-dof{degrees}-rho{rho}", "heavy-tailed", False, lambda: truth, mapped(draw))
 
 
 def half_cube(x: Tensor) -> Tensor:
@@ -136,7 +153,7 @@ def spiral(x: Tensor) -> Tensor:
 def twisted(name: str, rho: float, d: int, f, g) -> Task:
     """Gaussians behind one-to-one maps."""
     sample = mapped(correlated(rho, d, d), f, g)
-    return Task(f"{name}-{d}d-rho{rho}", "twisted", False, gaussian_information(rho, d), sample)
+    return Task(f"{name}-{d}d-rho{rho}", "twisted", False, lambda: gaussian_information(rho, d), sample)
 
 
 def uniform_noise(half_width: float) -> Task:
@@ -148,7 +165,7 @@ def uniform_noise(half_width: float) -> Task:
         x = uniform(n, generator)
         return x, x + e * (2 * uniform(n, generator) - 1)
 
-    return Task(f"uniform-noise-{e}", "additive", False, truth, mapped(draw))
+    return Task(f"uniform-noise-{e}", "additive", False, lambda: truth, mapped(draw))
 
 
 def mixture_information(centres, std: float, noise: float) -> float:
@@ -169,7 +186,7 @@ def gaussian_mixture(centres: tuple[float, ...], std: float, noise: float) -> Ta
         return x, x + noise * normal(n, 1, generator)
 
     name = f"mixture-{len(centres)}-noise{noise}"
-    return Task(name, "mixture", False, mixture_information(centres, std, noise), mapped(draw))
+    return Task(name, "mixture", False, lambda: mixture_information(centres, std, noise), mapped(draw))
 
 
 def shifted_classes(classes: int, distance: float) -> Task:
@@ -180,8 +197,8 @@ def shifted_classes(classes: int, distance: float) -> Task:
         labels = torch.randint(classes, (n,), generator=generator)
         return Sample(None, distance * labels[:, None] + normal(n, 1, generator), labels)
 
-    truth = mixture_information(centres, 0.0, 1.0)
-    return Task(f"classes-{classes}-distance{distance}", "discrete-continuous", False, truth, sample)
+    name = f"classes-{classes}-distance{distance}"
+    return Task(name, "discrete-continuous", False, lambda: mixture_information(centres, 0.0, 1.0), sample)
 
 
 def overlapping_intervals(classes: int) -> Task:
@@ -192,7 +209,7 @@ def overlapping_intervals(classes: int) -> Task:
         return Sample(None, labels[:, None] + 2 * uniform(n, generator), labels)
 
     truth = math.log(classes) - (classes - 1) * math.log(2) / classes
-    return Task(f"intervals-{classes}", "discrete-continuous", False, truth, sample)
+    return Task(f"intervals-{classes}", "discrete-continuous", False, lambda: truth, sample)
 
 
 # Networks
@@ -212,14 +229,17 @@ def linear_layer(d_x: int, d_t: int, std: float) -> Task:
         return Sample(x, x @ w + std * normal(n, d_t, generator), None, x @ w, std)
 
     truth = 0.5 * torch.logdet(torch.eye(d_t) + w.T @ w / std**2).item()
-    return Task(f"linear-layer-{d_x}to{d_t}-noise{std}", "linear-Gaussian layer", True, truth, sample)
+    return Task(f"linear-layer-{d_x}to{d_t}-noise{std}", "linear-Gaussian layer", True, lambda: truth, sample)
 
 
 def scalar_net(name: str, w, b, activations, inputs, probabilities, layer: int, std: float = 0.05) -> Task:
     """Layer `layer` of a chain of scalar noisy neurons, whose truth is a quadrature."""
     functions = {"tanh": torch.tanh, "leaky_relu": lambda a: torch.maximum(a, a / 10)}
     discrete = len(inputs) < 100
-    truth = noisy.scalar_chain(w, b, activations, inputs, probabilities, std, continuous=not discrete)
+
+    def known() -> float:
+        chain = noisy.scalar_chain(w, b, activations, inputs, probabilities, std, continuous=not discrete)
+        return chain.value[layer - 1].item()
 
     def sample(n: int, generator: Generator) -> Sample:
         chosen = torch.multinomial(probabilities, n, replacement=True, generator=generator)
@@ -233,8 +253,7 @@ def scalar_net(name: str, w, b, activations, inputs, probabilities, layer: int, 
         first = (centres, std) if layer == 1 else (None, None)
         return Sample(x, t, chosen if discrete else None, *first)
 
-    value = truth.value[layer - 1].item()
-    return Task(f"scalar-{name}-layer{layer}", "scalar noisy net", True, value, sample)
+    return Task(f"scalar-{name}-layer{layer}", "scalar noisy net", True, known, sample)
 
 
 def twelve_bit_layers(std: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -251,29 +270,33 @@ def twelve_bit_layers(std: float) -> tuple[Tensor, Tensor, Tensor]:
 def twelve_bit_linearised(std: float) -> Task:
     """X uniform on all 12-bit patterns; T Gaussian around the second layer, as linearising gives it."""
     means, covariances, x = twelve_bit_layers(std)
-    truth = noisy.linearised(means, covariances, draws=20, generator=Generator().manual_seed(0))
     factors = torch.linalg.cholesky(covariances)
+
+    def known() -> noisy.Estimate:
+        return noisy.linearised(means, covariances, draws=20, generator=Generator().manual_seed(0))
 
     def sample(n: int, generator: Generator) -> Sample:
         chosen = torch.randint(len(x), (n,), generator=generator)
         noise = (factors[chosen] @ normal(n, 5, generator)[:, :, None])[:, :, 0]
         return Sample(x[chosen], means[chosen] + noise)
 
-    return Task(f"12bit-linearised-noise{std}", "12-bit net", True, truth.value.item(), sample, truth.std_error.item())
+    return Task(f"12bit-linearised-noise{std}", "12-bit net", True, known, sample)
 
 
 def twelve_bit_first_layer(std: float) -> Task:
     """X uniform on all 12-bit patterns, T its tanh layer of three units with isotropic noise."""
     x = torch.as_tensor(szt12.patterns(), dtype=torch.float64)
     layer = torch.tanh(2 * x @ weights(12, 3, 3))
-    truth = noisy.mutual_information(layer, None, std, samples=40_000, generator=Generator().manual_seed(0))
+
+    def known() -> noisy.Estimate:
+        return noisy.mutual_information(layer, None, std, samples=40_000, generator=Generator().manual_seed(0))
 
     def sample(n: int, generator: Generator) -> Sample:
         chosen = torch.randint(len(x), (n,), generator=generator)
         centres = layer[chosen]
         return Sample(x[chosen], centres + std * normal(n, 3, generator), None, centres, std)
 
-    return Task(f"12bit-first-layer-noise{std}", "12-bit net", True, truth.value.item(), sample, truth.std_error.item())
+    return Task(f"12bit-first-layer-noise{std}", "12-bit net", True, known, sample)
 
 
 def quantised(units: int, levels: int, of_labels: bool) -> Task:
@@ -295,7 +318,7 @@ def quantised(units: int, levels: int, of_labels: bool) -> Task:
         return Sample(*parts, step=1.0)
 
     about = "labels" if of_labels else "inputs"
-    return Task(f"quantised-{units}units-{levels}levels-{about}", "quantised net", True, truth, sample)
+    return Task(f"quantised-{units}units-{levels}levels-{about}", "quantised net", True, lambda: truth, sample)
 
 
 def injective(latent: int, width: int, rho: float) -> Task:
@@ -303,7 +326,7 @@ def injective(latent: int, width: int, rho: float) -> Task:
     a, b = weights(latent, width, 5), weights(latent, width, 6)
     sample = mapped(correlated(rho, latent, latent), lambda x: torch.asinh(2 * x @ a), lambda y: torch.tanh(y @ b))
     truth = gaussian_information(rho, latent)
-    return Task(f"injective-{latent}to{width}-rho{rho}", "injective maps", True, truth, sample)
+    return Task(f"injective-{latent}to{width}-rho{rho}", "injective maps", True, lambda: truth, sample)
 
 
 def _scalar_nets() -> list[Task]:

@@ -205,7 +205,7 @@ def test_every_row_says_what_a_reader_must_know(estimator):
 
 @pytest.mark.parametrize("name", ["ksg_1", "ksg_2"])
 def test_kraskov_reaches_its_ceiling_on_equal_variables(name):
-    same = tasks.Task("same", "test", False, math.inf, tasks.mapped(lambda n, g: 2 * (tasks.normal(n, 1, g),)))
+    same = tasks.Task("same", "test", False, lambda: math.inf, tasks.mapped(lambda n, g: 2 * (tasks.normal(n, 1, g),)))
     row = run.measure(same, name, run.ESTIMATORS[name], 300, 0, run.ROOT)
     assert row["saturation"] == pytest.approx(1.0, abs=1e-9)
 
