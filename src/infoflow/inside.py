@@ -33,7 +33,7 @@ def recompute(
         document: the opened document; reference results hold no weights, then the table alone is shown.
         settings: the notebook's settings as JSON.
         experiment: id of the experiment.
-        point: id of its point.
+        point: id of its point, or how the ids of several begin; then it is the first of them.
         layer: layer name.
         epoch: a recorded epoch (update where training counts so); the last one by default.
         estimator: id of the estimator in the config: one of the kinds in `RECOMPUTE`.
@@ -44,8 +44,8 @@ def recompute(
     folder = Path(document.results)
     if experiment not in given["points"]:
         return pd.DataFrame([{"note": f"this run has no {experiment}; it is in configs/paper.yaml"}])
-    if point not in given["points"][experiment]:
-        point += ".first_seed~0"  # a run that trains its seeds in blocks
+    points = given["points"][experiment]
+    point = next((name for name in points if f"{name}.".startswith(f"{point}.")), point)  # a run may have further axes
     weights = folder / "train" / experiment / point / "weights.safetensors"
     if document.reference or not weights.is_file():
         return _no_weights(document)
@@ -53,8 +53,8 @@ def recompute(
     epoch = max(stored) if epoch is None else epoch
     section = given["estimators"][estimator]
     parameters = {name: value[0] for name, value in stored[epoch].items()}
-    data, _ = read_h5(folder / "data" / f"{given['points'][experiment][point]['dataset']}.h5")
-    model_settings = given["points"][experiment][point]["model"]
+    data, _ = read_h5(folder / "data" / f"{points[point]['dataset']}.h5")
+    model_settings = points[point]["model"]
     tables = sorted((folder / "estimates" / experiment / point).glob(f"*.{estimator}.parquet"))
     rows = pd.concat([pd.read_parquet(path) for path in tables])
     at = rows["step"].fillna(rows["epoch"])  # snapshots are named by update where training counts so

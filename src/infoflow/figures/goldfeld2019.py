@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoflow.figures import schematics, style
@@ -285,24 +287,40 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
 
 def e2(document: Document, settings: dict[str, Any]) -> Figure:
     """Test loss, test accuracy and information of layer 5 under a penalty on the distance within classes."""
-    curves = document.curves(
-        "goldfeld_clustering_penalty", quantity="I_XT", layer="T5", estimator="linearised", grid="all"
-    )
-    history = pick(document.table("history"), experiment="goldfeld_clustering_penalty", split="test", noisy=False)
-    points = {float(point.split("~")[-1]): point for point in curves["point"].unique()}
-    colours = style.sns.color_palette("viridis", len(points))
     figure, axes = style.new(1, 3, 3.8)
-    for colour, strength in zip(colours, sorted(points), strict=True):
+    curves = sweep(document, "goldfeld_clustering_penalty", axes[0], "penalty")
+    return noted(figure, curves)
+
+
+def x3(document: Document, settings: dict[str, Any]) -> Figure:
+    """As E2 under other noise, and under other strengths of the orthonormal step."""
+    figure, axes = style.new(2, 3, 6.8)
+    curves = sweep(document, "goldfeld_noise_sweep", axes[0], "noise std")
+    sweep(document, "goldfeld_alpha_sweep", axes[1], "orthonormal α")
+    return noted(figure, curves)
+
+
+def sweep(document: Document, experiment: str, axes: Sequence[Axes], name: str) -> pd.DataFrame:
+    """Draw test loss, test accuracy and I(X;T5) of an experiment, a colour for each value of its last axis."""
+    curves = document.curves(experiment, quantity="I_XT", layer="T5", estimator="linearised", grid="all")
+    history = pick(document.table("history"), experiment=experiment, split="test", noisy=False)
+    points = {float(point.split("~")[-1]): point for point in curves["point"].unique()}
+    for colour, strength in zip(style.sns.color_palette("viridis", len(points)), sorted(points), strict=True):
         label = f"{strength:g}" if strength else "none"
-        style.band(axes[0, 0], pick(history, point=points[strength], metric="loss"), colour, label)
-        style.band(axes[0, 1], pick(history, point=points[strength], metric="accuracy"), colour, label)
-        style.band(axes[0, 2], pick(curves, point=points[strength]), colour, label)
-    for one in axes[0]:
+        style.band(axes[0], pick(history, point=points[strength], metric="loss"), colour, label)
+        style.band(axes[1], pick(history, point=points[strength], metric="accuracy"), colour, label)
+        style.band(axes[2], pick(curves, point=points[strength]), colour, label)
+    for one in axes:
         style.epochs_axis(one, int(curves["epoch"].max()), log=True)
-    axes[0, 0].set(title="Test loss", ylabel="cross-entropy (nats)", ylim=(0, None))
-    axes[0, 1].set(title="Test accuracy", ylabel="accuracy", ylim=(0.4, 1.01))
-    axes[0, 2].set(title="Information of layer 5", ylabel=r"$I(X;T_5)$ (nats)", ylim=(0, 9))
-    axes[0, 0].legend(loc="lower left", title="penalty")
+    axes[0].set(title="Test loss", ylabel="cross-entropy (nats)", ylim=(0, None))
+    axes[1].set(title="Test accuracy", ylabel="accuracy", ylim=(0.4, 1.01))
+    axes[2].set(title="Information of layer 5", ylabel=r"$I(X;T_5)$ (nats)", ylim=(0, 9))
+    axes[0].legend(loc="lower left", title=name)
+    return curves
+
+
+def noted(figure: Figure, curves: pd.DataFrame) -> Figure:
+    """The figure with its note on what the bands are."""
     style.note(
         figure,
         f"Noise-free losses and accuracies, linearised information; median and central 80 % of {seeds(curves)} seeds.",

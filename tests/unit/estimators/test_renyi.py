@@ -289,6 +289,20 @@ def test_layer_terms_equal_the_variables_one_by_one(alpha):
         assert made.part_entropy[b].tolist() == pytest.approx(own, **near)
 
 
+@pytest.mark.parametrize("shape", [(7, 3), (4, 7, 3), (2, 3, 7, 3), (5, 9, 60, 200)], ids=str)
+def test_squared_distances_are_those_of_every_pair_however_many_parts_they_take(shape):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0)) + 100.0
+    x[..., 1, :] = x[..., 0, :]
+    for one in (x, x.transpose(0, 1).contiguous().transpose(0, 1)):
+        squares = renyi.squared_distances(one)
+        assert squares.shape == (*shape[:-1], shape[-2])
+        exact = torch.cdist(x.double(), x.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
+        assert torch.allclose(squares, exact, rtol=1e-9, atol=1e-9)
+        assert (squares[..., 0, 1] == 0).all()
+        assert (squares.diagonal(dim1=-2, dim2=-1) == 0).all()
+    assert math.prod((5, 9, 60, 200)) > renyi.IN_CACHE
+
+
 def test_a_layer_of_one_map_has_no_redundancy():
     draw = torch.Generator().manual_seed(4)
     exponents = renyi.squared_distances(torch.randn(3, 1, 16, 4, generator=draw))
