@@ -21,7 +21,7 @@ PLATEAUS = (
 )  # 4, 3 and 2 clusters of four points
 MIDS = tuple((a + b) / 2 for a, b in zip(PLATEAUS, PLATEAUS[1:], strict=False))
 SHUFFLED = "the same networks on shuffled labels"
-UNTRAINED = "untrained network: its weights, and so its information, do not move"
+SPANS = {"uniform3": "U(−3, 3)", "uniform1": "U(−1, 1)"}
 
 DATA = {
     "kong_f2": "four points",
@@ -124,19 +124,24 @@ def verdicts(results: Results) -> list[dict[str, Any]]:
     add("V-002-11", printed_label(results))
     add("V-002-12", needs_accumulation(results))
     for experiment in ("kong_e1_net1", "kong_e1_net3", "kong_e1_net4"):
-        for point in results.points(experiment):
+        for point, control in with_null(results, experiment):
+            pairs = list(zip(Run.all(results, experiment, point), Run.all(results, experiment, control), strict=True))
             for layer in sorted(results.estimates(experiment)["layer"].unique()):
-                add(
-                    "V-002-E1",
-                    uniform_input(
-                        Run.all(results, experiment, point)[0],
-                        layer,
-                        experiment,
-                        results.data_of(experiment, point),
-                    ),
-                )
+                parts = [uniform_input(run, null, layer) for run, null in pairs]
+                evidence = together(parts)
+                evidence.data = f"{SPANS[results.data_of(experiment, point)]}, network {experiment[-1]}, {layer}"
+                add("V-002-E1", evidence)
     add("V-002-E2", recurrent_states(results))
     return rows
+
+
+def with_null(results: Results, experiment: str) -> list[tuple[str, str]]:
+    """Points of an experiment whose labels are the task's, each with the one that differs in shuffled labels alone."""
+    return [
+        (point, point.replace("labels~task", "labels~shuffled"))
+        for point, about in results.points(experiment).items()
+        if about["axes"]["training.labels"] == "task"
+    ]
 
 
 def together(parts: list[Evidence]) -> Evidence:
@@ -382,17 +387,13 @@ def needs_accumulation(results: Results) -> Evidence:
     )  # fmt: skip
 
 
-def uniform_input(run: Run, layer: str, experiment: str, dataset: str) -> Evidence:
+def uniform_input(run: Run, null: Run, layer: str) -> Evidence:
     """V-002-E1: fall of one layer of one network, and how far its end is from ln 2."""
     one = run.information(layer)
-    span = {"uniform3": "U(−3, 3)", "uniform1": "U(−1, 1)"}[dataset]
+    final = np.median(tr.final(one.values))
     return Evidence(
-        lambda scale: tr.compresses(one, scale), tr.drop(one), np.zeros(1), UNTRAINED,
-        data=f"{span}, network {experiment[-1]}, {layer}",
-        detail={
-            "layer": layer, "network": experiment[-1], "peak": np.median(tr.peak(one)[0]),
-            "final": np.median(tr.final(one.values)), "final_minus_ln2": np.median(tr.final(one.values)) - math.log(2),
-        },
+        lambda scale: tr.compresses(one, scale), tr.drop(one), tr.drop(null.information(layer)), SHUFFLED,
+        detail={"layer": layer, "peak": np.median(tr.peak(one)[0]), "final": final, "final_minus_ln2": final - math.log(2)},
     )  # fmt: skip
 
 
@@ -400,13 +401,14 @@ def recurrent_states(results: Results) -> Evidence:
     """V-002-E2: share of the hidden states that compress."""
     table = results.estimates("kong_e2")
     layers = sorted(table["layer"].unique(), key=lambda name: int(name[1:]))
-    every = [tr.series(table, "I_XT", layer) for layer in layers]
+    ((point, control),) = with_null(results, "kong_e2")
+    every, null = ([tr.series(table, "I_XT", layer, point=p) for layer in layers] for p in (point, control))
 
-    def share(scale: float) -> np.ndarray:
-        return np.stack([tr.compresses(one, scale) for one in every]).mean(0)
+    def share(of: list[tr.Series], scale: float = 1.0) -> np.ndarray:
+        return np.stack([tr.compresses(one, scale) for one in of]).mean(0)
 
     return Evidence(
-        lambda scale: share(scale) >= 0.5, share(1.0), np.zeros(1), UNTRAINED, data="majority of 9 bits",
+        lambda scale: share(every, scale) >= 0.5, share(every), share(null), SHUFFLED, data="majority of 9 bits",
         detail={layer: {"compresses": tr.compresses(one).mean(), "drop": np.median(tr.drop(one))} for layer, one in zip(layers, every, strict=True)},
     )  # fmt: skip
 

@@ -131,7 +131,7 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
         curves = document.curves(experiment, quantity="I_XT")
         for row, (dataset, span) in enumerate(SPANS.items()):
             one: Axes = axes[row, column]
-            own = pick(curves, point=f"dataset~{dataset}")
+            own = pick(curves, point=f"dataset~{dataset}.labels~task")
             for layer in sorted(own["layer"].unique()):
                 style.band(one, own[own["layer"] == layer], style.LAYERS[layer], rf"$I(X;T_{layer[1]})$")
             style.level(one, LN2, "ln 2")
@@ -150,7 +150,7 @@ def e1(document: Document, settings: dict[str, Any]) -> Figure:
 
 def e2(document: Document, settings: dict[str, Any]) -> Figure:
     """A noisy recurrent network on the majority of nine bits."""
-    curves = document.curves("kong_e2", quantity="I_XT")
+    curves = pick(document.curves("kong_e2", quantity="I_XT"), point="labels~task")
     layers = sorted(curves["layer"].unique(), key=lambda name: int(name[1:]))
     figure, axes = style.new(1, 2, 4.2, width_ratios=[1.6, 1])
     colours = style.sns.color_palette("viridis", len(layers))
@@ -164,7 +164,7 @@ def e2(document: Document, settings: dict[str, Any]) -> Figure:
         ("loss", style.CLASSES[1], "loss (nats)"),
         ("accuracy", style.CLASSES[0], "accuracy"),
     ):
-        rows = pick(history, experiment="kong_e2", metric=metric, split="train", noisy=True)
+        rows = pick(history, experiment="kong_e2", point="labels~task", metric=metric, split="train", noisy=True)
         style.band(axes[0, 1], rows, colour, label)
     style.epochs_axis(axes[0, 1], int(curves["epoch"].max()), log=True)
     axes[0, 1].set(title="Training, noise on", ylim=(0, None), ylabel="loss (nats), accuracy")
