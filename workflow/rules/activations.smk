@@ -24,6 +24,7 @@ for kept in (True, False):
             f"{PLAN.root}/logs/activations/{{experiment}}/{{point}}/{{block}}.log",
         benchmark:
             f"{PLAN.root}/benchmarks/activations/{{experiment}}/{{point}}/{{block}}.tsv"
+        priority: 75  # before any estimate: those that wait for them would come last
         wildcard_constraints:
             experiment="|".join(
                 name
@@ -62,6 +63,7 @@ rule contexts:
         f"{PLAN.root}/logs/contexts/{{experiment}}/fold{{fold}}.log",
     benchmark:
         f"{PLAN.root}/benchmarks/contexts/{{experiment}}/fold{{fold}}.tsv"
+    priority: 1_000_000  # as data sets, which are made of them
     conda:
         ENVIRONMENT
     threads: 1
