@@ -104,3 +104,17 @@ def test_goldfeld_extensions_are_drawn_in_order_where_their_tables_exist(figure,
     else:
         labels = ["none", "1"] if figure == "E2" else ["0.001", "0.01"]
         assert [text.get_text() for text in drawn.axes[0].get_legend().get_texts()] == labels
+
+
+def test_reference_results_are_shown_beside_a_run_but_not_beside_a_rehearsal(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    claims = pd.read_parquet(ROOT / "results/reference/yu2018/claims.parquet")
+    claims.to_parquet(folder / "yu2018.parquet")
+    shown = Document("yu2018", str(tmp_path)).show_reference("F6")
+    assert shown.get_supxlabel().startswith("REFERENCE RESULTS. ")
+    claims.assign(outcome="rehearsal").to_parquet(folder / "yu2018.parquet")
+    assert Document("yu2018", str(tmp_path)).show_reference("F6") is None
+    assert Document("yu2018", "results/reference").show_reference("F6") is None
+    plt.close("all")

@@ -104,8 +104,8 @@ class Document:
         return None if self.reference or folder is None else Document(self.key, str(folder))
 
     def show_reference(self, figure: str, settings: str = "{}", needs: str | None = None) -> Figure | None:
-        """The same figure of the reference results; None where these are shown already."""
-        real = self.of_reference()
+        """The same figure of the reference results; None where these are shown already, and in a rehearsal."""
+        real = None if self.rehearsal else self.of_reference()
         drawn = real and real._draw(figure, settings, needs)
         if drawn is None:
             return None
