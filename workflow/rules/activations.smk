@@ -24,7 +24,6 @@ for kept in (True, False):
             f"{PLAN.root}/logs/activations/{{experiment}}/{{point}}/{{block}}.log",
         benchmark:
             f"{PLAN.root}/benchmarks/activations/{{experiment}}/{{point}}/{{block}}.tsv"
-        priority: 75  # before any estimate: those that wait for them would come last
         wildcard_constraints:
             experiment="|".join(
                 name
@@ -32,6 +31,7 @@ for kept in (True, False):
                 if PLAN.keeps_activations(name) == kept
             )
             or "-",
+        priority: 75  # before any estimate: those that wait for them would come last
         conda:
             ENVIRONMENT
         threads: 1
