@@ -315,7 +315,7 @@ def sweep(document: Document, experiment: str, axes: Sequence[Axes], name: str) 
     axes[0].set(title="Test loss", ylabel="cross-entropy (nats)", ylim=(0, None))
     axes[1].set(title="Test accuracy", ylabel="accuracy", ylim=(0.4, 1.01))
     axes[2].set(title="Information of layer 5", ylabel=r"$I(X;T_5)$ (nats)", ylim=(0, 9))
-    axes[0].legend(loc="lower left", title=name)
+    axes[0].legend(loc="lower left", title=name, title_fontsize="medium")
     return curves
 
 
