@@ -3,7 +3,8 @@
 A job spends two seconds on `import torch`; where jobs are short, as in the smoke run, that is most of the time. The server
 listens on a Unix socket for as long as its standard input is open. A job sends it the command, the environment and its
 standard streams; the forked process runs the command and answers with the exit status. Whoever kills the job closes the
-socket, which kills the forked process. Where no server answers, the command runs as usual.
+socket, which kills the forked process. Where no server answers, the command runs as usual. The stages are imported too: a
+source that is edited while a run is at work takes effect in the next one.
 
 Snakemake's benchmark files then hold the seconds of a job, but not its processor time and memory, which are the forked
 process's; the job's log ends with them. The kernel of a notebook is forked too and is not counted there.
