@@ -42,6 +42,7 @@ rule convergence:
         f"{PLAN.root}/logs/estimates/convergence.log",
     benchmark:
         f"{PLAN.root}/benchmarks/convergence/convergence.tsv"
+    priority: 50
     conda:
         ENVIRONMENT
     threads: 1
