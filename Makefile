@@ -14,8 +14,7 @@ test: .venv/ready  ## the tests
 	python -m pytest
 
 demo: .venv/ready  ## the whole workflow at small sizes, and the reference figures
-	infoflow run --warm --cores all $(SMOKE)
-	infoflow run --warm --cores all reference
+	infoflow run --warm all reference --cores all $(SMOKE)
 	@echo "open results-smoke/index.html and results/reference-figures"
 
 reference: .venv/ready  ## the reference figures alone

@@ -45,7 +45,8 @@ def use() -> None:
 
 def settle(figure: Figure) -> None:
     """Lay a figure out once for all: the layout takes longer than a drawing, and each drawing would repeat it."""
-    figure.draw_without_rendering()
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
     figure.set_layout_engine(None)  # with "none" each file would still be drawn twice
 
 
