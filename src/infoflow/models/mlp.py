@@ -115,10 +115,13 @@ def propagate(below: Moments, s: Tensor, weight: Tensor, activation: str, std: f
     if std == 0:
         return Moments(mean, None, None)
     n, d = mean.shape
-    noise = std**2 * torch.eye(d, dtype=mean.dtype).expand(n, d, d)
     if below.covariance is None:
-        return Moments(mean, noise.clone(), torch.zeros_like(mean))
-    jacobian = DERIVATIVES[activation](s)[:, :, None] * weight  # (n, d, d_below)
-    spread = ((weight @ below.covariance) * weight).sum(2)  # (n, d), variance of s
-    shift = (jacobian @ below.shift[:, :, None])[..., 0] + SECOND_DERIVATIVES[activation](s) * spread / 2
-    return Moments(mean, jacobian @ below.covariance @ jacobian.transpose(1, 2) + noise, shift)
+        noise = std**2 * torch.eye(d, dtype=mean.dtype)
+        return Moments(mean, noise.repeat(n, 1, 1), torch.zeros_like(mean))
+    slope = DERIVATIVES[activation](s)
+    spread = weight @ (below.covariance @ weight.T)  # (n, d, d), covariance of s
+    variance = spread.diagonal(dim1=1, dim2=2)
+    shift = slope * (below.shift @ weight.T) + SECOND_DERIVATIVES[activation](s) * variance / 2
+    covariance = slope[:, :, None] * spread * slope[:, None, :]
+    covariance.diagonal(dim1=1, dim2=2).add_(std**2)
+    return Moments(mean, covariance, shift)
