@@ -247,6 +247,8 @@ def run(snakemake: list[str], warm: bool) -> int:
                 raise InputError(f"Snakemake is at work in this folder (process {found[0]}); wait for it or stop it")
             subprocess.run([*command, "--unlock", *snakemake], check=True)
         os.set_inheritable(handle.fileno(), True)  # held until Snakemake itself has ended, however this process ends
+        if warm:
+            command = [sys.executable, "-m", "infoflow.warm", "snakemake"]
         with server() if warm else contextlib.nullcontext({}) as environment:
             return subprocess.run(
                 [*command, *snakemake], pass_fds=[handle.fileno()], env={**os.environ, **environment}
@@ -261,8 +263,8 @@ def _snakemakes() -> list[int]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             command = process.cmdline()
-            # as `snakemake …`, `python /path/to/snakemake …` or `python -m snakemake …`
-            if any(os.path.basename(part) == "snakemake" for part in command[:3]) and process.cwd() == os.getcwd():
+            # as `snakemake …`, `python /path/to/snakemake …`, `python -m snakemake …` or `python -m infoflow.warm snakemake …`
+            if any(os.path.basename(part) == "snakemake" for part in command[:4]) and process.cwd() == os.getcwd():
                 found.append(process.pid)
     return found
 

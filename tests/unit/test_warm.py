@@ -101,3 +101,13 @@ def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path
     assert shown[0] == shown[1]
     assert {"image/png", "text/plain"} <= {kind for output in shown[0] if isinstance(output, dict) for kind in output}
     assert until(lambda: not forked())
+
+
+@pytest.mark.parametrize(("command", "status"), [("touch made", 0), ("false", 1)])
+def test_a_quiet_queue_ends_with_the_run_and_its_status(tmp_path, command, status):
+    rule = f'rule made:\n    output: "made"\n    shell: "{command}"\n'
+    (tmp_path / "Snakefile").write_text(rule, encoding="utf-8")
+    run_it = [sys.executable, "-m", "infoflow.warm", "snakemake", "--cores", "1"]
+    done = subprocess.run(run_it, cwd=tmp_path, capture_output=True, timeout=300)  # its timers would take an hour
+    assert done.returncode == status
+    assert (tmp_path / "made").is_file() == (status == 0)
