@@ -116,13 +116,18 @@ def allowed(path, job):
         return job[1] in used
     if kind in ("dataset", "convergence", "truth") or job[1] not in family(name):
         return False
-    if path[2] == "probe":
+    if part(path) == "probe":
         return kind in ("activations", "estimate")
-    if path[2] == "estimators":
+    if part(path) == "estimators":
         return kind in ("estimate", "activations")
-    if path[2] == "training" and path[-1] not in ("epochs", "steps_per_epoch", "loss"):
+    if part(path) == "training" and path[-1] not in ("epochs", "steps_per_epoch", "loss"):
         return kind == "train"
     return True
+
+
+def part(path):
+    """The part of an experiment that a leaf stands in, of a variant's too."""
+    return path[4] if path[2] == "variants" and len(path) > 4 else path[2]
 
 
 def required(path, different):
@@ -139,7 +144,7 @@ def required(path, different):
         if path[-1] in ("keep_activations", "snapshots_per_file") or not any(job[1:2] == (name,) for job in before()):
             return True  # how files are cut and kept, or an experiment of a document that is switched off
         kinds = {"probe": {"activations", "estimate"}, "estimators": {"activations", "estimate"}}
-        return any(job[0] in kinds.get(path[2], {"train"}) and job[1] == name for job in different)
+        return any(job[0] in kinds.get(part(path), {"train"}) and job[1] == name for job in different)
     return True
 
 
