@@ -31,6 +31,7 @@ lint: .venv/ready
 		{ echo "infoflow needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -c "import torch, torchvision, torchaudio, librosa, papermill, snakemake"  # a broken installation says so here
 	@touch $@
 
 clean:  ## results of runs; reference results stay

@@ -19,6 +19,7 @@ for document in PLAN.documents:
             f"{PLAN.root}/logs/claims/{document}.log",
         benchmark:
             f"{PLAN.root}/benchmarks/claims/{document}.tsv"
+        priority: 10
         conda:
             ENVIRONMENT
         threads: 1

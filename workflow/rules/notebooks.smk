@@ -36,6 +36,7 @@ for document in PLAN.documents:
             text=f"{PLAN.root}/logs/notebooks/{document}.log",
         benchmark:
             f"{PLAN.root}/benchmarks/notebook/{document}.tsv"
+        priority: 10  # before reference figures, which wait for nothing and fill the end
         retries: 1
         conda:
             ENVIRONMENT
