@@ -146,7 +146,7 @@ def _run(told: dict) -> int:
 def snakemake(arguments: list[str]) -> None:
     """Snakemake with a quiet queue: it looks for jobs to start when one has ended, and at no other time.
 
-    Every look sets a timer for another, so that looks add up to a third of a core where jobs are short: the timers come
+    Every look sets a timer for another, so that looks add up to a fifth of a core where jobs are short: the timers come
     too late to matter here, and end with the run.
     """
     from snakemake.cli import main
