@@ -50,7 +50,7 @@ rule all:
 
 
 rule reference:
-    """The figures of the reference results alone, in two minutes."""
+    """The figures of the reference results alone, in a minute."""
     input:
         [
             f"results/reference-figures/{document}.html"
