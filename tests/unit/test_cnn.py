@@ -119,3 +119,14 @@ def test_probe_batches_hold_test_samples_once_each():
     assert all(len(batch.unique()) == 20 for batch in batches)
     with pytest.raises(InputError, match="70 test samples"):
         mini_batches(split, 1, 71, torch.Generator())
+
+
+@pytest.mark.parametrize(("pooling", "sides"), [("max", [14, 5]), ("average", [28, 10])])
+def test_training_takes_the_activation_after_the_maximum(pooling, sides):
+    model, seen = network(filters=[2, 3], pooling=pooling), []
+    model.activation = lambda t: seen.append(t.shape[-1]) or torch.sigmoid(t)
+    x = torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    parameters = one_net(model)
+    trained, _ = model.one(parameters, x, observe=False)
+    assert seen[:2] == sides
+    torch.testing.assert_close(trained, model.one(parameters, x)[0])

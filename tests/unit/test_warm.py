@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -111,3 +112,19 @@ def test_a_quiet_queue_ends_with_the_run_and_its_status(tmp_path, command, statu
     done = subprocess.run(run_it, cwd=tmp_path, capture_output=True, timeout=300)  # its timers would take an hour
     assert done.returncode == status
     assert (tmp_path / "made").is_file() == (status == 0)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
+def test_freed_arrays_serve_the_next_ones():
+    faults = """
+import resource, torch
+from infoflow import cli
+cli._keep_freed_memory()
+counts = []
+for _ in range(40):
+    torch.ones(2**23)
+    counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(counts[-1] - counts[19])
+"""
+    done = subprocess.run([sys.executable, "-c", faults], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2**23 * 4 / 4096  # twenty arrays take fewer fresh pages than one has

@@ -64,7 +64,7 @@ class Cnn:
         gain: float = 1.0,
     ) -> None:
         channels, side, _ = input_shape
-        self.activation, self.pool = ACTIVATIONS[activation], POOLINGS[pooling]
+        self.activation, self.pooling, self.pool = ACTIVATIONS[activation], pooling, POOLINGS[pooling]
         self.padding = padding or [KERNEL // 2] * len(filters)
         self.initialisation, self.gain = initialisation, gain
         self.convolutions = list(zip([channels, *filters], filters, strict=False))
@@ -142,7 +142,7 @@ class Cnn:
 
         for k, pad in enumerate(self.padding, start=1):
             t = F.conv2d(t, parameters[f"C{k}"], parameters[f"bC{k}"], padding=pad)
-            if observe or self.pool is not MaxPool.apply:
+            if observe or self.pooling != "max":
                 t = seen(f"P{k}", self.pool(seen(f"C{k}", self.activation(t))))
             else:
                 t = seen(f"P{k}", self.activation(self.pool(t)))
