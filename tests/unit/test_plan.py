@@ -222,6 +222,13 @@ def test_an_overlay_runs_the_benchmark_alone():
     assert plan.config.truth.seeds == 10
 
 
+@pytest.mark.parametrize(("document", "extensions"), [("goldfeld2019", {"X3", "E1", "E2"}), ("yu2018", {"E1"})])
+def test_an_overlay_runs_a_document_and_its_extensions_alone(document, extensions):
+    plan = Plan(read("config.yaml", "configs/paper.yaml", f"configs/{document}.yaml"))
+    assert list(plan.documents) == [document]
+    assert extensions <= set(plan.documents[document].figures)
+
+
 def test_sources_follow_imports_and_stay_apart():
     training = sources("infoflow.training.ensemble")
     assert {
