@@ -24,7 +24,7 @@ for job in PLAN.train_jobs():
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=3000,
+            mem_mb=3500,
         params:
             settings=canonical_json(job.settings),
             folders=lambda wildcards, output: [
