@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep freed arrays for the next ones: fresh pages cost a training a quarter of its time."""
+    """Let glibc keep freed arrays for the next ones: fresh pages cost a training up to a quarter of its time."""
     import ctypes
 
     with contextlib.suppress(AttributeError):  # other C libraries have no mallopt
