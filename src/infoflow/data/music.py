@@ -95,7 +95,7 @@ def _limited(tracks: Sequence[Track], settings: dict[str, Any]) -> list[Track]:
         return list(tracks[:limit])
     rng = numpy_generator(settings["seed"], "music", "limit")
     rank = np.empty(len(tracks))
-    for cell in {(t.genre, t.part) for t in tracks}:
+    for cell in sorted({(t.genre, t.part) for t in tracks}):
         members = rng.permutation([k for k, t in enumerate(tracks) if (t.genre, t.part) == cell])
         rank[members] = (np.arange(len(members)) + 0.5) / len(members)
     return [tracks[k] for k in np.sort(np.argsort(rank, kind="stable")[:limit])]
