@@ -95,7 +95,7 @@ def stratified_split(y: np.ndarray, train_fraction: float, rng: np.random.Genera
 def subset(y: np.ndarray, split: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
     """Indices, in order, of `limit` images: every class of the training and of the test part keeps its share."""
     rank = np.empty(len(y))
-    for group in {*zip(y.tolist(), split.tolist(), strict=True)}:
+    for group in sorted({*zip(y.tolist(), split.tolist(), strict=True)}):
         members = rng.permutation(np.flatnonzero((y == group[0]) & (split == group[1])))
         rank[members] = (np.arange(len(members)) + 0.5) / len(members)
     return np.sort(np.argsort(rank, kind="stable")[:limit])
