@@ -189,7 +189,7 @@ def settle(where: str, total: int, problems: Iterable[Problem], bad_files: str) 
     Raises:
         InputError: there are fatal problems and `bad_files` is `stop`, or nothing is left; every file is named (up to 20).
     """
-    found = sorted(set(problems), key=lambda p: (not p.fatal, p.file))
+    found = sorted(dict.fromkeys(problems), key=lambda p: (not p.fatal, p.file))
     for problem in found:
         print(f"{problem.file}: {problem.what}{': left out' if problem.fatal else ''}", flush=True)
     fatal = [problem for problem in found if problem.fatal]
