@@ -57,7 +57,8 @@ def iemocap(folder: Path) -> Listing:
         raise InputError(f"{folder}: holds no Session1 … Session5; give the folder IEMOCAP_full_release")
     listing = Listing([])
     for session in sessions:
-        files = {p.stem: p for p in (session / "sentences/wav").glob("*/*.wav") if not p.name.startswith("._")}
+        wavs = sorted((session / "sentences/wav").glob("*/*.wav"))
+        files = {p.stem: p for p in wavs if not p.name.startswith("._")}  # of two with one name the last by folder
         labelled: set[str] = set()
         for labels in sorted((session / "dialog/EmoEvaluation").glob("*.txt")):
             if not labels.name.startswith("._"):
