@@ -33,6 +33,11 @@ include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/report.smk"
 
 
+onstart:
+    FILES.prune()
+    locks.record()
+
+
 # ----- Targets -------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from infoflow.config import read
 from infoflow.data import fma
 from infoflow.data.standins import music
-from infoflow.io import canonical_json
+from infoflow.job_files import JobFiles
 from infoflow.plan import Plan
 
 SECONDS = 30.0
@@ -44,7 +44,7 @@ def main(clips: int, timed: int, composed: int) -> None:
         settings = plan.dataset_settings("fma")
         for path, limit in ((whole, None), (part, timed)):
             given = {**settings, "limit": limit}
-            _, peak = command("dataset", given, "--output", str(path), "--inputs", "--workers", "1")
+            _, peak = command(root, "dataset", given, "--output", str(path), "--workers", "1")
             print(f"data set of {limit or clips} clips: {peak:.2f} GB", flush=True)
         times = {}
         for name in TRAINED:
@@ -99,15 +99,20 @@ def overlay(root: Path) -> str:
     return str(path)
 
 
-def command(name: str, settings: dict, *arguments: str) -> tuple[float, float]:
+def command(root: Path, name: str, settings: dict, *arguments: str) -> tuple[float, float]:
     """Run one command of the project on one thread; its seconds and its peak memory in GB."""
-    line = [sys.executable, "-m", "infoflow.cli", name, "--settings", canonical_json(settings), *arguments]
+    line = [sys.executable, "-m", "infoflow.cli", name, "--settings", job_file(root, settings), *arguments]
     started = time.monotonic()
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{name} failed: {' '.join(line)}")
     return time.monotonic() - started, usage.ru_maxrss / 2**20
+
+
+def job_file(root: Path, value: Any) -> str:
+    """Path of a file that holds settings or a list of files."""
+    return JobFiles(str(root / ".settings")).path(value, write=True)
 
 
 def padova(plan: Plan) -> Iterator:
@@ -124,8 +129,8 @@ def one_update(plan: Plan, name: str, data: Path, root: Path, updates: int = 1, 
     rule |= {"batch_size": 10**6} if "full_batch" in name else {"steps_per_epoch": 1}
     settings = {**job.settings, "snapshots": [0, updates][-kept:], "training": rule}
     folders = [str(root / name / point.id) for point in job.points]
-    return command("train", settings, "--dataset", str(data), "--folders", *folders, "--resume", str(root / ".resume"),
-                   "--trainer", plan.trainer(name))  # fmt: skip
+    return command(root, "train", settings, "--dataset", str(data), "--folders", job_file(root, folders), "--resume",
+                   str(root / ".resume"), "--trainer", plan.trainer(name))  # fmt: skip
 
 
 def training(plan: Plan, name: str, data: Path, root: Path) -> tuple[float, float]:
@@ -153,8 +158,9 @@ def estimate(plan: Plan, name: str, estimator: str, data: Path, root: Path) -> t
     point = job.points[0].id
     settings = plan.estimate_settings(name, point, "all", estimator)
     settings |= {"snapshots": [1], "seeds": 1}
-    return command("estimate", settings, "--weights", str(root / name / point / "weights.safetensors"), "--dataset",
-                   str(data), "--output", str(root / f"{name}.{estimator}.parquet"))  # fmt: skip
+    inputs = {"weights": [str(root / name / point / "weights.safetensors")], "dataset": str(data)}
+    output = str(root / f"{name}.{estimator}.parquet")
+    return command(root, "estimate", settings, "--inputs", job_file(root, inputs), "--output", output)
 
 
 if __name__ == "__main__":

@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from infoflow import job_files
 from infoflow.io import InputError
-from infoflow.warm import ask, server
+from infoflow.runtime.forkserver import ask
+
+JOB_FILES = ("settings", "inputs", "folders")  # options that name a JSON file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; an `InputError` is printed as it is, without a trace."""
-    if arguments is None and (status := ask(sys.argv[1:])) is not None:
-        return status
-    parser = _parser()
-    known, rest = parser.parse_known_args(arguments)
-    options = vars(known)
-    command = options.pop("command")
-    if command is run:
-        options["snakemake"] = rest
-    elif rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if "settings" in options:
-        _keep_freed_memory()
+    """Run one command; an `InputError` is printed as it is, without a trace, and so is the end by a signal."""
     try:
-        status = command(**options) or 0
-        if "settings" in options:
-            _say_cost()
-        return status
+        if arguments is None and (status := ask(sys.argv[1:])) is not None:
+            return status
+        return _run(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = command_parser()
+    known, rest = parser.parse_known_args(arguments)
+    options = vars(known)
+    command = options.pop("command")
+    if command in (run, check):
+        options["snakemake"] = rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if "settings" not in options:
+        return command(**options) or 0
+    _end_in_order()
+    _keep_freed_memory()
+    options |= {name: job_files.read(options[name]) for name in JOB_FILES if options.get(name)}
+    status = command(**options) or 0
+    _say_cost()
+    return status
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
     parser = argparse.ArgumentParser(prog="infoflow", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -46,30 +58,24 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=command.__doc__.splitlines()[0], description=command.__doc__)
         sub.set_defaults(command=command)
         if settings:
-            sub.add_argument("--settings", required=True, type=_settings, help="JSON text, or @file with JSON")
+            sub.add_argument("--settings", required=True, help="JSON file")
         for file in files:
             sub.add_argument(f"--{file}", required=True)
         return sub
 
     dataset_parser = add("dataset", dataset, "output")
-    dataset_parser.add_argument("--inputs", nargs="*", default=[], help="files of an earlier stage")
+    dataset_parser.add_argument("--inputs", help="JSON file: list of files of an earlier stage")
     dataset_parser.add_argument("--workers", type=int, default=1, help="processes that read recordings")
     add("contexts", contexts, "weights", "dataset", "output")
     train_parser = add("train", train, "dataset", "resume")
-    train_parser.add_argument("--folders", nargs="+", required=True)
+    train_parser.add_argument("--folders", required=True, help="JSON file: list of a folder for each point")
     train_parser.add_argument("--trainer", choices=["ensemble", "sequences", "folds"], default="ensemble")
     add("record", record, "weights", "dataset", "output")
-    estimate_parser = add("estimate", estimate, "output")
-    for name in ("activations", "dataset"):
-        estimate_parser.add_argument(f"--{name}")
-    estimate_parser.add_argument("--weights", nargs="+", help="one file, or those of all points of a stack")
+    add("estimate", estimate, "inputs", "output")
     add("convergence", convergence, "output")
     add("truth", truth, "output")
     add("sweeps", sweeps, "widths", "subadditivity")
-    claims_parser = add("claims", claims, "output", "tables")
-    for name in ("estimates", "history", "weights", "datasets", "truth"):
-        claims_parser.add_argument(f"--{name}", nargs="*", default=[])
-    claims_parser.add_argument("--convergence")
+    add("claims", claims, "inputs", "output", "tables")
     add("notebook", notebook, "source", "executed", "output", "results", "figures")
     add("kernel", kernel, "connection", settings=False)
     add("report", report, "root")
@@ -88,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     clean_parser.add_argument("--results", default="results")
     run_parser = add("run", run, settings=False)
     run_parser.add_argument("--warm", action="store_true", help="fork jobs from a process that has imported torch")
+    add("check", check, settings=False)
     return parser
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM end a stage as an exception does, so that temporary files are removed."""
+    with contextlib.suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def _keep_freed_memory() -> None:
@@ -109,21 +122,14 @@ def _say_cost() -> None:
     print(f"{used.ru_utime + used.ru_stime:.1f} s of processor, at most {used.ru_maxrss / 1024:.0f} MB", flush=True)
 
 
-def _settings(text: str) -> Any:
-    if text.startswith("@"):
-        with open(text[1:], encoding="utf-8") as file:
-            return json.load(file)
-    return json.loads(text)
-
-
 # --- stages ------------------------------------------------------------------------------------------------
 
 
-def dataset(settings: dict[str, Any], output: str, inputs: list[str], workers: int) -> None:
+def dataset(settings: dict[str, Any], output: str, inputs: list[str] | None, workers: int) -> None:
     """Make a data set."""
     from infoflow.data import stage
 
-    stage.run(settings, output, inputs, workers)
+    stage.run(settings, output, inputs or [], workers)
 
 
 def train(settings: dict[str, Any], dataset: str, folders: list[str], resume: str, trainer: str) -> None:
@@ -147,11 +153,11 @@ def record(settings: dict[str, Any], weights: str, dataset: str, output: str) ->
     stage.run(settings, weights, dataset, output)
 
 
-def estimate(settings: dict[str, Any], output: str, **inputs: str) -> None:
+def estimate(settings: dict[str, Any], inputs: dict[str, Any], output: str) -> None:
     """Estimate information from activations or weights."""
     from infoflow import estimate as stage
 
-    stage.run(settings, {k: v for k, v in inputs.items() if v}, output)
+    stage.run(settings, inputs, output)
 
 
 def convergence(settings: dict[str, Any], output: str) -> None:
@@ -175,7 +181,7 @@ def sweeps(settings: dict[str, Any], widths: str, subadditivity: str) -> None:
     stage.run_sweeps(settings, widths, subadditivity)
 
 
-def claims(settings: dict[str, Any], output: str, tables: str, **inputs: Any) -> None:
+def claims(settings: dict[str, Any], inputs: dict[str, list[str]], output: str, tables: str) -> None:
     """Decide the claims of a document and write the tables its figures are drawn from."""
     from infoflow.claims import stage
 
@@ -239,46 +245,20 @@ def clean(what: str, results: str) -> None:
 
 
 def run(snakemake: list[str], warm: bool) -> int:
-    """Run Snakemake; a lock that a killed run left behind is cleared, that of a live run is not.
+    """Run Snakemake, whose options this command takes, with this installation's jobs; a signal ends them in order.
 
-    Snakemake's own lock outlives its process. This command holds a kernel lock beside it, which does not; a plain
-    `snakemake` holds none and is looked for among the processes. `--warm` starts short jobs faster (infoflow.warm).
+    A lock that a killed run left behind is cleared where its holder is dead beyond doubt. `--warm` starts short jobs faster.
     """
-    import fcntl
-    import subprocess
+    from infoflow.runtime import launch
 
-    os.makedirs(".snakemake", exist_ok=True)
-    with open(".snakemake/infoflow.lock", "a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError("another run is at work in this folder; wait for it or stop it") from None
-        command = [sys.executable, "-m", "snakemake"]
-        if os.path.isdir(".snakemake/locks") and os.listdir(".snakemake/locks"):
-            if found := _snakemakes():
-                raise InputError(f"Snakemake is at work in this folder (process {found[0]}); wait for it or stop it")
-            subprocess.run([*command, "--unlock", *snakemake], check=True)
-        os.set_inheritable(handle.fileno(), True)  # held until Snakemake itself has ended, however this process ends
-        if warm:
-            command = [sys.executable, "-m", "infoflow.warm", "snakemake"]
-        with server() if warm else contextlib.nullcontext({}) as environment:
-            return subprocess.run(
-                [*command, *snakemake], pass_fds=[handle.fileno()], env={**os.environ, **environment}
-            ).returncode
+    return launch.run(snakemake, warm=warm)
 
 
-def _snakemakes() -> list[int]:
-    """Ids of the Snakemake processes that work in this folder."""
-    import psutil
+def check(snakemake: list[str]) -> int:
+    """Go through every job of a config (`--configfile`, as Snakemake takes it) without running it."""
+    from infoflow.runtime import check as checking
 
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            command = process.cmdline()
-            # as `snakemake …`, `python /path/to/snakemake …`, `python -m snakemake …` or `python -m infoflow.warm snakemake …`
-            if any(os.path.basename(part) == "snakemake" for part in command[:4]) and process.cwd() == os.getcwd():
-                found.append(process.pid)
-    return found
+    return checking.run(snakemake)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Imports neither torch nor pandas: Snakemake reads it on every dry run.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import difflib
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from infoflow.io import InputError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where libyaml is there, seven times as fast
+Sources = list[tuple[str, Any]]  # names and contents of what sets keys, in the order in which each overrides those before it
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[float, Field(gt=0)]
@@ -915,26 +917,37 @@ def read(*files: str | Path) -> Config:
     return parse(raw, files)
 
 
-def parse(raw: Mapping[str, Any], files: Iterable[str | Path] = ()) -> Config:
+def parse(
+    raw: Mapping[str, Any], files: Iterable[str | Path] = (), command_line: Mapping[str, Any] | None = None
+) -> Config:
     """Validate a merged config mapping.
+
+    Args:
+        raw: the merged config.
+        files: the files that it was merged from, in the order in which each overrode those before it.
+        command_line: what Snakemake's `--config` set, which overrides every file.
 
     Raises:
         InputError: one line for each fault: file, key path, what was expected, the nearest match.
     """
     files = tuple(files)
     _refuse_repeated_keys(files)
-    given, raw = raw, _resolve_extends(raw, files)
+    sources = _contents(files, command_line or {})
+    given, raw = raw, _resolve_extends(raw, sources)
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        lines = [_explain(fault, raw, given, files) for fault in error.errors()]
+        lines = [_explain(fault, raw, given, sources) for fault in error.errors()]
         raise InputError("\n".join(dict.fromkeys(lines))) from None
     for name, experiment in config.experiments.items():
         for point in points(name, experiment):
-            dataset = point.experiment.dataset  # builds and so validates every variant and axis value
+            try:
+                dataset = point.experiment.dataset  # builds and so validates every variant and axis value
+            except InputError as error:
+                raise InputError(f"{_file_of_point(name, point, given, sources)}: {error}") from None
             if dataset not in config.datasets:
                 raise InputError(
-                    f"{_file_of(('experiments', name), files)}: experiments.{name}, point {point.id}: dataset: unknown id "
+                    f"{_file_of_point(name, point, given, sources)}: experiments.{name}, point {point.id}: dataset: unknown id "
                     f"{dataset!r}{_nearest(dataset, config.datasets)}; known: {', '.join(sorted(config.datasets))}"
                 )
     return config
@@ -964,7 +977,7 @@ def _refuse_repeated_keys(files: Iterable[str | Path]) -> None:
                     nodes.append(value)
 
 
-def _resolve_extends(raw: Mapping[str, Any], files: Iterable[str | Path]) -> dict[str, Any]:
+def _resolve_extends(raw: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
     """Replace `extends: <experiment>` by a deep copy of that experiment under the overrides given beside it."""
     experiments = raw.get("experiments")
     if not isinstance(experiments, Mapping):
@@ -976,7 +989,7 @@ def _resolve_extends(raw: Mapping[str, Any], files: Iterable[str | Path]) -> dic
             return entry
         parent = entry["extends"]
         if parent not in experiments or parent in (*seen, name):
-            where = f"{_file_of(('experiments', name, 'extends'), files)}: experiments.{name}.extends"
+            where = f"{_file_of(('experiments', name, 'extends'), sources)}: experiments.{name}.extends"
             unknown = f"unknown id {parent!r}{_nearest(str(parent), experiments)}"
             raise InputError(f"{where}: {unknown if parent not in experiments else f'{parent!r} extends itself'}")
         own = {key: value for key, value in entry.items() if key != "extends"}
@@ -1000,13 +1013,13 @@ def _setter(path: tuple[str | int, ...], given: Mapping[str, Any]) -> tuple[str 
         name = parent
 
 
-def _explain(fault: Any, raw: Mapping[str, Any], given: Mapping[str, Any], files: Iterable[str | Path]) -> str:
+def _explain(fault: Any, raw: Mapping[str, Any], given: Mapping[str, Any], sources: Sources) -> str:
     """One line: file, key path, what was expected, what was found, the nearest allowed key."""
     path = _key_path(fault["loc"], raw)
     if fault["type"] != "missing":
         path = _setter(path, given)
     where = ".".join(map(str, path)) or "config"
-    file = _file_of(path, files)
+    file = _file_of(path, sources)
     if fault["type"] == "extra_forbidden":
         known = _allowed_keys(path[:-1], raw)
         return f"{file}: {where}: unknown key{_nearest(str(path[-1]), known)}; allowed: {', '.join(known)}"
@@ -1038,23 +1051,34 @@ def _key_path(location: Iterable[str | int], raw: Any) -> tuple[str | int, ...]:
     return tuple(path)
 
 
-def _file_of(path: tuple[str | int, ...], files: Iterable[str | Path]) -> str:
-    """The last config file that sets the key at `path`, or the deepest part of it."""
-    best, depth = "config", -1
+def _contents(files: Iterable[str | Path], command_line: Mapping[str, Any]) -> Sources:
+    """What each file, and at last the command line, sets; a file that cannot be read is left out."""
+    sources: Sources = []
     for file in files:
-        try:
-            node = yaml.load(Path(file).read_text(encoding="utf-8"), _LOADER)
-        except (OSError, yaml.YAMLError):
-            continue
+        with contextlib.suppress(OSError, yaml.YAMLError):  # whoever reads the file says so
+            sources.append((str(file), yaml.load(Path(file).read_text(encoding="utf-8"), _LOADER)))
+    return [*sources, ("--config", command_line)]
+
+
+def _file_of(path: tuple[str | int, ...], sources: Sources) -> str:
+    """The last source that sets the key at `path`, or the deepest part of it."""
+    best, depth = next((name for name, node in reversed(sources) if node), "config"), 0
+    for name, node in sources:
         found = 0
         for part in path:
             if isinstance(node, Mapping) and part in node:
                 node, found = node[part], found + 1
             else:
                 break
-        if found >= depth:
-            best, depth = str(file), found
+        if found and found >= depth:
+            best, depth = name, found
     return best
+
+
+def _file_of_point(name: str, point: Point, given: Mapping[str, Any], sources: Sources) -> str:
+    """The source that sets the variant or the axes of a point, of whose values one does not fit."""
+    part = ("variants", point.variant) if point.variant else ("axes",)
+    return _file_of(_setter(("experiments", name, *part), given), sources)
 
 
 def _allowed_keys(path: tuple[str | int, ...], raw: Mapping[str, Any]) -> list[str]:

@@ -31,8 +31,7 @@ Row = dict[str, Any]
 def run(settings: dict[str, Any], inputs: dict[str, Any], output: str) -> None:
     """Estimate and write the table."""
     torch.set_num_threads(1)
-    weights = inputs.get("weights") or []
-    weights = [weights] if isinstance(weights, str) else weights
+    weights = inputs.get("weights", [])
     if settings["kind"] == "ratios":
         table = ratios(settings, weights, inputs["dataset"])
     elif settings["kind"] in FROM_WEIGHTS:

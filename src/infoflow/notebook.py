@@ -6,13 +6,14 @@ import contextlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from infoflow.io import InputError, atomic, canonical_json, write_json
-from infoflow.warm import SOCKET
+from infoflow.runtime.forkserver import SOCKET
 
 
 def execute(settings: dict[str, Any], source: str, executed: str, output: str, results: str, figures: str) -> None:
@@ -30,7 +31,8 @@ def execute(settings: dict[str, Any], source: str, executed: str, output: str, r
     # The kernel `python3` of this environment comes before any that the user has installed.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.pop("JUPYTER_PATH", None)
-    os.environ["IPYTHONDIR"] = str(Path(executed).parent.absolute() / ".ipython")
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):  # not the user's own
+        os.environ[name] = str(Path(executed).parent.absolute() / ".ipython")
     kernels = contextlib.nullcontext("python3") if SOCKET not in os.environ else _warm_kernel()
     parameters = {"results": results, "save_to": figures, "settings": canonical_json(settings)}
     Path(executed).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,8 @@ def _warm_kernel() -> Iterator[str]:
     """The name of a kernel that is forked as the jobs of a warm run are."""
     with tempfile.TemporaryDirectory(prefix="infoflow-") as folder:
         about = {
-            "argv": ["infoflow", "kernel", "--connection", "{connection_file}"], "display_name": "Python 3", "language": "python",
+            "argv": [sys.executable, "-m", "infoflow.cli", "kernel", "--connection", "{connection_file}"],
+            "display_name": "Python 3", "language": "python",
             "interrupt_mode": "message",  # a signal would reach who asked for the kernel
         }  # fmt: skip
         write_json(Path(folder) / "kernels" / "infoflow" / "kernel.json", about)

@@ -243,19 +243,24 @@ class Plan:
 
     def train_jobs(self) -> list[TrainJob]:
         """Every training job."""
-        jobs = []
+        return list(self._train_jobs.values())
+
+    @functools.cached_property
+    def _train_jobs(self) -> dict[str, TrainJob]:
+        jobs = {}
         for name in self.experiments:
             for key, members in self.stacks(name).items():
-                job_id = name if key == "base" else f"{name}_{key}"
-                jobs.append(
-                    TrainJob(
-                        job_id.replace("~", "_").replace(".", "_"),
-                        name,
-                        members,
-                        self._train_settings(name, members),
-                    )
-                )
+                job = (name if key == "base" else f"{name}_{key}").replace("~", "_").replace(".", "_")
+                jobs[job] = TrainJob(job, name, members, self._train_settings(name, members))
         return jobs
+
+    def train_settings(self, job: str) -> dict[str, Any]:
+        """Settings of a training job."""
+        return self._train_jobs[job].settings
+
+    def train_folders(self, job: str) -> list[str]:
+        """Folders of a training job, one a point."""
+        return [self.train_folder(self._train_jobs[job].experiment, point.id) for point in self._train_jobs[job].points]
 
     def stacks(self, experiment: str) -> dict[str, list[Point]]:
         """Points that train together, by what they share."""
@@ -443,7 +448,7 @@ class Plan:
             weights = [self.weights(experiment, member.id) for member in members]
             return {"weights": weights, "dataset": self.dataset_of(experiment, members[0].id)}
         if self.reads_weights(estimator):
-            return {"weights": self.weights(experiment, point), "dataset": self.dataset_of(experiment, point)}
+            return {"weights": [self.weights(experiment, point)], "dataset": self.dataset_of(experiment, point)}
         return {"activations": self.activations(experiment, point, block)}
 
     def reads_weights(self, estimator: str) -> bool:

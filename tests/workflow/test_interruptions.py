@@ -1,5 +1,6 @@
 """A run that is killed goes on by the same command, and its tables equal an unbroken run's on any number of cores."""
 
+import contextlib
 import json
 import os
 import re
@@ -13,13 +14,16 @@ import psutil
 import pytest
 from test_workflow import copy_to
 
+from infoflow.runtime import launch
+
 pytestmark = pytest.mark.workflow
 TARGET = "results-smoke/estimates/kong_f2/corrected/all.scalar_chain.parquet"
+NEVER = 600_000  # epochs that take longer than a test
 
 
-def command(folder, cores):
+def command(folder, cores, epochs=60_000):
     """The run of `make results`, on one small target whose training lasts long enough to be killed."""
-    training = {"training": {"epochs": 60000}}
+    training = {"training": {"epochs": epochs}}
     overlay = {"experiments": {"kong_f2": {**training, "variants": {"corrected": training}}}}
     (folder / "slow.yaml").write_text(json.dumps(overlay), encoding="utf-8")
     configs = ["--configfile", "config.yaml", "configs/smoke.yaml", "slow.yaml"]
@@ -45,10 +49,13 @@ def is_training(process):
         return False
 
 
-def start(folder):
+def start(folder, warm=False, epochs=60_000):
     """Start a run; return it and its training job, which has saved where it is."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    process = subprocess.Popen(command(folder, 1), cwd=folder, env=environment(folder), **quiet)
+    line = command(folder, 1, epochs)
+    if warm:
+        line.insert(line.index("run") + 1, "--warm")
+    to = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    process = subprocess.Popen(line, cwd=folder, env=environment(folder), **to)
     states = folder / "results-smoke" / ".resume"
     for _ in range(1200):
         time.sleep(0.1)
@@ -56,6 +63,12 @@ def start(folder):
         if jobs and any(states.glob("kong_f2-*.safetensors")):
             return process, jobs[-1]
     raise AssertionError("no training job appeared")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the repository for runs that are stopped; each goes on where the last was."""
+    return copy_to(tmp_path_factory.mktemp("stopped"))
 
 
 @pytest.fixture(scope="module")
@@ -78,22 +91,67 @@ def test_a_killed_run_goes_on_and_ends_the_same(victim, unbroken, tmp_path):
     assert re.search(r"resuming at epoch [1-9]", log)
 
 
-def test_a_lock_of_a_plain_snakemake_at_work_is_left_alone(tmp_path):
-    """Plain `snakemake` does not hold the project's own lock; it is found among the processes."""
-    folder = copy_to(tmp_path)
-    (folder / ".snakemake/locks").mkdir(parents=True, exist_ok=True)
-    lock = folder / ".snakemake/locks/0.input.lock"
-    lock.write_text("", encoding="utf-8")
-    stand_in = tmp_path / "bin/snakemake"
-    stand_in.parent.mkdir()
-    stand_in.write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
-    process = subprocess.Popen([sys.executable, str(stand_in)], cwd=folder)
-    try:
-        made = subprocess.run(
-            command(folder, 1), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60
-        )
-    finally:
-        process.kill()
-    assert made.returncode == 2
-    assert f"process {process.pid}" in made.stderr
-    assert lock.exists()
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_a_run_in_order(number, warm, copy):
+    """No trace, lock, process or half of a file is left, and the next run goes on."""
+    process, _ = start(copy, warm=warm, epochs=NEVER)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal sends it: to every process of the run
+    else:
+        process.send_signal(number)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + number
+    assert "Traceback" not in said
+    assert nothing_is_left(copy)
+
+
+def test_a_second_interrupt_kills_what_does_not_end(copy):
+    process, job = start(copy, epochs=NEVER)
+    job.suspend()  # a job that does not hear the first
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=launch.GRACE / 2)
+    assert process.returncode == 130
+    assert nothing_is_left(copy)
+
+
+@pytest.mark.parametrize("seconds", [1, 2.5, 4])
+def test_a_signal_before_the_first_job_leaves_nothing(seconds, copy):
+    process = subprocess.Popen(command(copy, 1), cwd=copy, env=environment(copy), stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    process.terminate()
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode in (143, -signal.SIGTERM)
+    assert "Traceback" not in said
+    assert nothing_is_left(copy)
+
+
+def test_a_run_by_its_path_uses_its_own_commands(copy, tmp_path):
+    """Without activation, and with another `infoflow` first in PATH."""
+    other = tmp_path / "infoflow"
+    other.write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+    other.chmod(0o755)
+    own = environment(copy) | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    target = "results-smoke/data/four30.h5"
+    made = subprocess.run([*command(copy, 1)[:-1], target], cwd=copy, env=own, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert (copy / target).is_file()
+
+
+def nothing_is_left(folder):
+    locks = list((folder / ".snakemake/locks").glob("*"))
+    halves = [path for path in folder.rglob(".*.tmp")]
+    return not locks and not halves and not processes_in(folder)
+
+
+def processes_in(folder):
+    """Command lines of the processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(folder):
+                found.append(process.cmdline())
+    return found

@@ -108,3 +108,33 @@ def test_reference_figures_are_those_of_the_documents_that_have_reference_result
     assert made.returncode == 0, made.said
     kept = {path.parent.name for path in (ROOT / "results/reference").glob("*/claims.parquet")}
     assert set(re.findall(r"^reference_([a-z0-9]+) +\d+$", made.stdout, re.M)) == kept
+
+
+def test_a_dry_run_writes_no_file(run):
+    """Not even those that settings travel in, of jobs that a run would start."""
+    before = sorted((run / "results-smoke/.settings").iterdir())
+    assert rules(run, "experiments: {kong_f2: {training: {learning_rate: 2.0e-3}}}") != set()
+    assert sorted((run / "results-smoke/.settings").iterdir()) == before
+
+
+def test_a_job_of_a_cluster_writes_the_files_that_it_lacks(run):
+    """An executor's job parses the Snakefile again, in another process and perhaps on another host."""
+    settings = run / "results-smoke/.settings"
+    names = sorted(path.name for path in settings.iterdir())
+    shutil.rmtree(settings)
+    job = "estimate:experiment=kong_f2,point=as_published,block=all,estimator=scalar_clusters"
+    options = ["--mode", "remote", "--target-jobs", job, "--allowed-rules", "estimate", "--nolock", "--force"]
+    made = snakemake(run, *options)
+    assert made.returncode == 0, made.said
+    assert {path.name for path in settings.iterdir()} <= set(names)
+    assert "Nothing to be done" in snakemake(run).said
+
+
+def test_the_environment_of_another_folder_is_refused(run, tmp_path):
+    other = tmp_path / "src"
+    shutil.copytree(run / "src", other)
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--configfile", "configs/smoke.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(other)}
+    made = subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True)
+    assert made.returncode != 0
+    assert "activate the environment of this folder" in made.stdout + made.stderr

@@ -39,7 +39,7 @@ for kept in (True, False):
             mem_mb=2500,
             disk_mb=0 if kept else 1000,
         params:
-            settings=partial(settings, PLAN.activation_settings),
+            settings=in_file(PLAN.activation_settings),
         message:
             "activations of {wildcards.experiment} {wildcards.point} {wildcards.block}"
         shell:
@@ -70,7 +70,7 @@ rule contexts:
     resources:
         mem_mb=1500,
     params:
-        settings=partial(settings, PLAN.contexts_settings),
+        settings=in_file(PLAN.contexts_settings),
     message:
         "contexts of {wildcards.experiment}, fold {wildcards.fold}"
     shell:

@@ -26,14 +26,11 @@ for document in PLAN.documents:
         resources:
             mem_mb=3000,
         params:
-            settings=canonical_json(PLAN.claims_settings(document)),
-            inputs=" ".join(
-                f"--{name} " + " ".join(f"'{path}'" for path in paths)
-                for name, paths in PLAN.claims_inputs(document).items()
-            ),
+            settings=in_file(PLAN.claims_settings, document=document),
+            inputs=in_file(PLAN.claims_inputs, document=document),
             tables=lambda wildcards, output: os.path.dirname(output[0]),
         message:
             f"claims of {document}"
         shell:
-            "infoflow claims --settings {params.settings:q} {params.inputs} --tables {params.tables:q}"
-            " --output {output.claims:q} > {log:q} 2>&1"
+            "infoflow claims --settings {params.settings:q} --inputs {params.inputs:q}"
+            " --tables {params.tables:q} --output {output.claims:q} > {log:q} 2>&1"

@@ -1,23 +1,44 @@
-"""Helpers: the checked config, the plan of the run, and the shell prefix that every rule shares. No rules here."""
+"""Helpers: the checked config, the plan of the run, and the files that hold what jobs are told. No rules here."""
 
 import os
-from functools import partial
 
+import infoflow
 import infoflow.config
 from infoflow.config import InputError
-from infoflow.io import canonical_json
+from infoflow.job_files import JobFiles
 from infoflow.plan import Plan, sources
+from infoflow.runtime import launch, locks
 
 
 def read_plan():
     """The plan of the merged config; a fault in the config ends the run with one line for each."""
+    overlays = list(workflow.overwrite_configfiles)
+    own = workflow.configfiles[len(overlays) :]  # Snakemake lists them last, though overlays win
     try:
-        return Plan(infoflow.config.parse(config, workflow.configfiles))
+        return Plan(
+            infoflow.config.parse(
+                config, [*own, *overlays], workflow.config_settings.config
+            )
+        )
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
 
+def check_installation():
+    """End the run where the installed package is not this folder's own."""
+    own = os.path.realpath(os.path.join(workflow.basedir, "src", "infoflow"))
+    used = os.path.realpath(os.path.dirname(infoflow.__file__))
+    if os.path.isdir(own) and own != used:
+        raise WorkflowError(
+            f"{used} is installed here, but this workflow belongs to {own}: activate the environment of this folder, or "
+            "call infoflow by its path (.venv/bin/infoflow run …)"
+        )
+
+
+check_installation()
 PLAN = read_plan()
+FILES = JobFiles(f"{PLAN.root}/.settings")
+os.environ["PATH"] = launch.own_path()  # the jobs' `infoflow` is the one that made this plan
 ENVIRONMENT = "../../environment.yml"
 
 
@@ -32,21 +53,17 @@ wildcard_constraints:
     document="[a-z0-9_]+",
 
 
-def settings(function, wildcards):
-    """A job's settings as canonical JSON; `function` is a method of the plan that takes the wildcards by name."""
-    return canonical_json(function(**wildcards))
+def job_file(value):
+    """Path of the file that holds settings or a list of files; a run writes it, a dry run does not."""
+    runs = workflow.executor_plugin is not None
+    return FILES.path(value, write=runs and not workflow.dryrun)
+
+
+def in_file(function, **fixed):
+    """A params function: path of the file with what `function`, a method of the plan, says of the wildcards by name."""
+    return lambda wildcards: job_file(function(**fixed, **wildcards))
 
 
 def estimate_inputs(wildcards):
     """Files of an estimate job by name."""
     return PLAN.estimate_inputs(**wildcards)
-
-
-def estimate_flags(wildcards):
-    """The same files as options of the command."""
-    given = PLAN.estimate_inputs(**wildcards)
-    lists = {name: [p] if isinstance(p, str) else p for name, p in given.items()}
-    return " ".join(
-        f"--{name} " + " ".join(f"'{path}'" for path in paths)
-        for name, paths in lists.items()
-    )

@@ -23,9 +23,10 @@ rule dataset:
     resources:
         mem_mb=2000,
     params:
-        settings=partial(settings, PLAN.dataset_settings),
+        settings=in_file(PLAN.dataset_settings),
+        inputs=in_file(PLAN.dataset_inputs),
     message:
         "data set {wildcards.dataset}"
     shell:
-        "infoflow dataset --settings {params.settings:q} --inputs {input.made:q} --workers {threads}"
+        "infoflow dataset --settings {params.settings:q} --inputs {params.inputs:q} --workers {threads}"
         " --output {output:q} > {log:q} 2>&1"

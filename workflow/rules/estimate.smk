@@ -23,12 +23,12 @@ rule estimate:
     resources:
         mem_mb=lambda wildcards: PLAN.estimate_memory(wildcards.estimator),
     params:
-        settings=partial(settings, PLAN.estimate_settings),
-        inputs=estimate_flags,
+        settings=in_file(PLAN.estimate_settings),
+        inputs=in_file(PLAN.estimate_inputs),
     message:
         "{wildcards.estimator} on {wildcards.experiment} {wildcards.point} {wildcards.block}"
     shell:
-        "infoflow estimate --settings {params.settings:q} {params.inputs} --output {output:q} > {log:q} 2>&1"
+        "infoflow estimate --settings {params.settings:q} --inputs {params.inputs:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule convergence:
@@ -49,7 +49,7 @@ rule convergence:
     resources:
         mem_mb=1000,
     params:
-        settings=canonical_json(PLAN.convergence_settings()),
+        settings=in_file(PLAN.convergence_settings),
     message:
         "convergence of the sample-propagation estimate"
     shell:

@@ -44,7 +44,7 @@ for document in PLAN.documents:
         resources:
             mem_mb=2000,
         params:
-            settings=canonical_json(PLAN.notebook_settings(document)),
+            settings=in_file(PLAN.notebook_settings, document=document),
             results=lambda wildcards, output: os.path.dirname(
                 os.path.dirname(output.notebook)
             ),
@@ -80,7 +80,7 @@ for document in PLAN.documents:
         resources:
             mem_mb=2000,
         params:
-            settings=canonical_json(PLAN.notebook_settings(document)),
+            settings=in_file(PLAN.notebook_settings, document=document),
         message:
             f"reference figures of {document}"
         shell:

@@ -29,7 +29,7 @@ rule page:
     resources:
         mem_mb=1000,
     params:
-        settings=canonical_json(PLAN.report_settings()),
+        settings=in_file(PLAN.report_settings),
         root=lambda wildcards, output: os.path.dirname(output.index),
     message:
         "index page, ledger and manifest"

@@ -26,10 +26,8 @@ for job in PLAN.train_jobs():
         resources:
             mem_mb=3500,
         params:
-            settings=canonical_json(job.settings),
-            folders=lambda wildcards, output: [
-                os.path.dirname(path) for path in output.weights
-            ],
+            settings=in_file(PLAN.train_settings, job=job.id),
+            folders=in_file(PLAN.train_folders, job=job.id),
             resume=f"{PLAN.root}/.resume",
             trainer=PLAN.trainer(job.experiment),
         message:

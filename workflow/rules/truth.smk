@@ -21,7 +21,7 @@ rule truth:
     resources:
         mem_mb=1500,
     params:
-        settings=partial(settings, PLAN.truth_settings),
+        settings=in_file(PLAN.truth_settings),
     message:
         "benchmark of truth, part {wildcards.part}"
     shell:
@@ -44,7 +44,7 @@ rule truth_sweeps:
     resources:
         mem_mb=1500,
     params:
-        settings=canonical_json(PLAN.truth_sweep_settings()),
+        settings=in_file(PLAN.truth_sweep_settings),
     message:
         "sweeps of kernel and bin widths"
     shell:

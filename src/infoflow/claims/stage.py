@@ -24,8 +24,8 @@ class Results:
             self._estimates.setdefault(path.split("/")[-3], []).append(path)
         self._history = {tuple(Path(path).parts[-3:-1]): path for path in inputs["history"]}
         self._datasets = {Path(path).stem: path for path in inputs["datasets"]}
-        self._convergence = inputs["convergence"]
-        self._truth = inputs["truth"]
+        self._convergence = inputs.get("convergence", [])
+        self._truth = inputs.get("truth", [])
         self._cache: dict[str, pd.DataFrame] = {}
 
     def has(self, experiment: str) -> bool:

@@ -1,17 +1,21 @@
 """Jobs forked from a process that has imported torch: the same files and statuses, and nothing left behind."""
 
+import contextlib
 import json
 import os
 import platform
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import nbformat
 import psutil
 import pytest
 
-from infoflow import warm
+from infoflow.runtime import forkserver
 from infoflow.io import canonical_json
 
 COMMAND = [sys.executable, "-c", "import sys; from infoflow.cli import main; sys.exit(main())"]
@@ -19,17 +23,38 @@ COMMAND = [sys.executable, "-c", "import sys; from infoflow.cli import main; sys
 
 @pytest.fixture(scope="module")
 def served():
-    with warm.server() as environment:
-        yield {**os.environ, **environment}
+    with forkserver.server(os.environ) as address:
+        yield {**os.environ, **address}
 
 
 def run(arguments, environment):
     return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True)
 
 
+def convergence(folder, output):
+    """A short job: the command's arguments."""
+    settings = {
+        "std": 0.5, "dimensions": [1], "samples": [8, 16], "repeats": 3, "queries": 50, "seed": 0,
+        "chains": [[[2.0], [0.0]]], "chain_inputs": 8, "chain_std": 0.05,
+    }  # fmt: skip
+    return ["convergence", "--settings", as_file(folder, settings), "--output", output]
+
+
+def as_file(folder, value):
+    path = folder / "settings.json"
+    path.write_text(canonical_json(value), encoding="utf-8")
+    return str(path)
+
+
+def waiting(folder):
+    """A job that waits for ever to read its settings: the command's arguments."""
+    os.mkfifo(folder / "never")
+    return ["convergence", "--settings", str(folder / "never"), "--output", "x"]
+
+
 def forked():
     """Processes forked by the server, which is this process's child."""
-    servers = [p for p in psutil.Process().children() if "infoflow.warm" in p.cmdline()]
+    servers = [p for p in psutil.Process().children() if "infoflow.runtime.forkserver" in p.cmdline()]
     return [child for process in servers for child in process.children()]
 
 
@@ -42,13 +67,9 @@ def until(condition):
 
 
 def test_a_forked_job_writes_what_a_job_of_its_own_writes(served, tmp_path):
-    settings = canonical_json({
-        "std": 0.5, "dimensions": [1], "samples": [8, 16], "repeats": 3, "queries": 50, "seed": 0,
-        "chains": [[[2.0], [0.0]]], "chain_inputs": 8, "chain_std": 0.05,
-    })  # fmt: skip
     made = []
     for name, environment in (("warm", served), ("own", os.environ)):
-        done = run(["convergence", "--settings", settings, "--output", f"{tmp_path}/{name}.parquet"], environment)
+        done = run(convergence(tmp_path, f"{tmp_path}/{name}.parquet"), environment)
         assert done.returncode == 0, done.stderr
         made.append((tmp_path / f"{name}.parquet").read_bytes())
     assert made[0] == made[1]
@@ -58,26 +79,75 @@ def test_folder_status_and_message_are_those_of_the_job(served, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert run(["schema", "--output", "here.json"], served).returncode == 0
     assert json.loads((tmp_path / "here.json").read_text())["type"] == "object"
-    wrong = run(["report", "--settings", "{}", "--root", "nowhere"], served)
-    own = run(["report", "--settings", "{}", "--root", "nowhere"], os.environ)
+    wrong = run(["report", "--settings", as_file(tmp_path, {}), "--root", "nowhere"], served)
+    own = run(["report", "--settings", as_file(tmp_path, {}), "--root", "nowhere"], os.environ)
     assert wrong.returncode == own.returncode == 1
     assert wrong.stderr.splitlines()[-1] == own.stderr.splitlines()[-1]
     assert run(["no-such-stage"], served).returncode == 2
 
 
 def test_a_killed_job_takes_its_forked_process_along(served, tmp_path):
-    os.mkfifo(tmp_path / "never")  # a job that waits for ever to read its settings
-    job = subprocess.Popen([*COMMAND, "estimate", "--settings", f"@{tmp_path}/never", "--output", "x"], env=served)
+    job = subprocess.Popen([*COMMAND, *waiting(tmp_path)], env=served)
     assert until(lambda: len(forked()) == 1)
     job.kill()
     job.wait()
     assert until(lambda: not forked())
 
 
+def test_a_killed_forked_process_is_reported_and_its_status_is_that_of_a_kill(served, tmp_path):
+    job = subprocess.Popen([*COMMAND, *waiting(tmp_path)], env=served, stderr=subprocess.PIPE, text=True)
+    assert until(lambda: len(forked()) == 1)
+    forked()[0].kill()
+    assert "the job was killed" in job.communicate(timeout=60)[1]
+    assert job.returncode == 137
+
+
 def test_without_a_server_a_job_runs_by_itself(tmp_path):
-    gone = {**os.environ, warm.SOCKET: str(tmp_path / "no socket")}
+    gone = {**os.environ, forkserver.SOCKET: str(tmp_path / "no socket")}
     assert run(["schema", "--output", f"{tmp_path}/schema.json"], gone).returncode == 0
     assert (tmp_path / "schema.json").is_file()
+
+
+@pytest.mark.parametrize("reached", ["the connection", "the request"])
+def test_a_job_that_the_server_lets_fall_runs_by_itself(tmp_path, reached):
+    """A server that dies with jobs in its queue, or with a request half read."""
+    address = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        job = subprocess.Popen(
+            [*COMMAND, "schema", "--output", f"{tmp_path}/schema.json"],
+            env={**os.environ, forkserver.SOCKET: address},
+        )
+        connection = listener.accept()[0]
+        if reached == "the request":
+            connection.recv(8)
+        connection.close()
+    assert job.wait(timeout=60) == 0
+    assert (tmp_path / "schema.json").is_file()
+
+
+def test_an_edited_source_is_what_later_jobs_run(tmp_path):
+    shutil.copytree(forkserver.PACKAGE, tmp_path / "infoflow", ignore=shutil.ignore_patterns("__pycache__"))
+    own = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with forkserver.server(own) as address:
+        assert run(convergence(tmp_path, f"{tmp_path}/before.parquet"), {**own, **address}).returncode == 0
+        (tmp_path / "infoflow/io.py").write_text('raise SystemExit("edited")', encoding="utf-8")
+        after = run(convergence(tmp_path, f"{tmp_path}/after.parquet"), {**own, **address})
+    assert after.stderr.strip() == "edited"
+    assert (tmp_path / "before.parquet").is_file()
+
+
+def test_a_deep_folder_for_temporary_files_has_a_socket_elsewhere(tmp_path, monkeypatch):
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with contextlib.ExitStack() as stack:
+        address = forkserver._address(stack)
+        assert len(os.fsencode(address)) <= forkserver.LONGEST
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(address)
+    assert not os.path.exists(address)
 
 
 def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path):
@@ -90,10 +160,10 @@ def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path
     notebook.cells = [asked, nbformat.v4.new_code_cell(drawn), nbformat.v4.new_code_cell("1 + 1")]
     nbformat.write(notebook, tmp_path / "source.ipynb")
     shown = []
-    for name, environment in (("warm", served), ("own", {k: v for k, v in os.environ.items() if k != warm.SOCKET})):
+    for name, environment in (("warm", served), ("own", {k: v for k, v in os.environ.items() if k != forkserver.SOCKET})):
         to = tmp_path / name
         files = [f"--{file}={to / file}.ipynb" for file in ("executed", "output")]
-        rest = ["--settings", "{}", "--source", f"{tmp_path}/source.ipynb", "--results=r", "--figures=f"]
+        rest = ["--settings", as_file(tmp_path, {}), "--source", f"{tmp_path}/source.ipynb", "--results=r", "--figures=f"]
         done = run(["notebook", *rest, *files], environment)
         assert done.returncode == 0, done.stderr
         cells = nbformat.read(to / "output.ipynb", 4).cells
@@ -108,7 +178,7 @@ def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path
 def test_a_quiet_queue_ends_with_the_run_and_its_status(tmp_path, command, status):
     rule = f'rule made:\n    output: "made"\n    shell: "{command}"\n'
     (tmp_path / "Snakefile").write_text(rule, encoding="utf-8")
-    run_it = [sys.executable, "-m", "infoflow.warm", "snakemake", "--cores", "1"]
+    run_it = [sys.executable, "-m", "infoflow.runtime.forkserver", "snakemake", "--cores", "1"]
     done = subprocess.run(run_it, cwd=tmp_path, capture_output=True, timeout=300)  # its timers would take an hour
     assert done.returncode == status
     assert (tmp_path / "made").is_file() == (status == 0)

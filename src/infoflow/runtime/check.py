@@ -1,0 +1,104 @@
+"""`infoflow check`: every job of a config, looked at without running one.
+
+A dry run of Snakemake makes every job's command; each is then parsed as the command line would parse it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from infoflow.io import InputError
+from infoflow.runtime.memory import available_mb
+
+LONGEST = 16_000  # bytes of a command; a shell takes a command as one argument, which may hold 131 072
+TARGETS = ("all", "reference")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Look at every job, print a line, and return 0.
+
+    Args:
+        arguments: options of Snakemake, such as `--configfile`.
+
+    Raises:
+        InputError: one line for each fault, of the config or of a job.
+    """
+    jobs = _jobs(arguments)
+    faults = [f"{job['rule_name']}: {fault}" for job in jobs for fault in _faults(job)]
+    if faults:
+        raise InputError("\n".join(dict.fromkeys(faults)))
+    rules = Counter(job["rule_name"].split("_")[0] for job in jobs)
+    largest = max(job["resources"].get("mem_mb", 0) for job in jobs)
+    print(
+        f"{len(jobs)} jobs ({', '.join(f'{n} {rule}' for rule, n in rules.most_common())}): settings parse, inputs are known, "
+        f"no command is longer than {max(len(job['shellcmd'].encode()) for job in jobs)} bytes, none asks for more than "
+        f"{largest} MB of the {available_mb()} here"
+    )
+    return 0
+
+
+def _jobs(arguments: Sequence[str]) -> list[dict[str, Any]]:
+    """What Snakemake says of every job with a command that a run from nothing would run."""
+    from snakemake.cli import main
+
+    jobs: list[dict[str, Any]] = []
+    messages: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.ERROR:
+                lines = record.getMessage().splitlines()
+                messages.extend(line for line in lines if not line.startswith(("WorkflowError in file", "  File ")))
+            if getattr(record, "shellcmd", None) and hasattr(record, "resources"):
+                jobs.append(record.__dict__)
+
+    listener = Listener()
+    options = ["--dry-run", "--forceall", "--nolock", "--cores", "all", "--resources", f"mem_mb={2**40}", *arguments]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
+        logging.getLogger("snakemake").addHandler(listener)
+        try:
+            main([*options, "--", *TARGETS])
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        finally:
+            logging.getLogger("snakemake").removeHandler(listener)
+    if status or not jobs:
+        raise InputError("\n".join(messages) or said.getvalue().strip() or "Snakemake finds no job")
+    return jobs
+
+
+def _faults(job: dict[str, Any]) -> list[str]:
+    """What is wrong with a job, in words."""
+    faults = []
+    command = job["shellcmd"]
+    if (length := len(command.encode())) > LONGEST:
+        faults.append(f"its command has {length} bytes; {LONGEST} may be used: {command[:100]} …")
+    needed = job["resources"].get("mem_mb", 0)
+    if needed > available_mb():
+        faults.append(f"asks for {needed} MB of memory, but all jobs together may take {available_mb()} here")
+    return [*faults, *_argument_faults(command)]
+
+
+def _argument_faults(command: str) -> list[str]:
+    """What the command line would refuse."""
+    from infoflow import cli, job_files
+
+    words = shlex.split(command.split(" > ", 1)[0])
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            options = vars(cli.command_parser().parse_args(words[1:]))
+        except SystemExit:
+            return [said.getvalue().strip().splitlines()[-1]]
+    return [
+        f"--{name} {options[name]}: not among the files that this plan names"
+        for name in cli.JOB_FILES
+        if options.get(name) and options[name] not in job_files.NAMED
+    ]

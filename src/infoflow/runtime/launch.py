@@ -1,0 +1,144 @@
+"""`infoflow run`: Snakemake with this installation's jobs, ended in order by a signal, and its dead locks cleared."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from infoflow.io import InputError
+from infoflow.runtime import forkserver, locks
+
+FOLDER = Path(".snakemake")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE = 10.0  # seconds that jobs have to end
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def run(arguments: Sequence[str], *, warm: bool) -> int:
+    """Run Snakemake in this folder; the exit status is its own, or 128 + the number of the signal that ended the run.
+
+    A kernel lock keeps a second run out of the folder. Snakemake inherits it, so that it is held until Snakemake has ended.
+
+    Raises:
+        InputError: another run is at work in this folder.
+    """
+    FOLDER.mkdir(exist_ok=True)
+    with open(FOLDER / "infoflow.lock", "a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError("another run is at work in this folder; wait for it or stop it") from None
+        locks.clear()
+        environment = {**os.environ, **caches(), "PATH": own_path()}
+        command = [sys.executable, "-m", *(("infoflow.runtime.forkserver", "snakemake") if warm else ("snakemake",))]
+        _adopt_orphans()
+        with _received() as received, forkserver.server(environment) if warm else contextlib.nullcontext({}) as address:
+            process = _start([*command, *arguments], {**environment, **address}, handle.fileno())
+            status = _wait(process, received)
+        _kill(_descendants())
+        if received or status < 0:
+            locks.remove()
+        return 128 + received[0] if received else status if status >= 0 else 128 - status
+
+
+def own_path() -> str:
+    """PATH with the folder of this installation's commands first: the jobs call `infoflow`."""
+    folders = [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
+    return os.pathsep.join([*dict.fromkeys(folders), os.environ.get("PATH", os.defpath)])
+
+
+def caches() -> dict[str, str]:
+    """Variables that lead caches into the project's folder where the home folder cannot be written; else none."""
+    given = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    with contextlib.suppress(OSError):
+        os.makedirs(given, exist_ok=True)
+        with tempfile.TemporaryFile(dir=given):
+            return {}
+    here = (FOLDER / "caches").absolute()
+    print(f"infoflow: {given} cannot be written; caches go to {here}", file=sys.stderr)
+    variables = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba"}
+    for folder in variables.values():
+        (here / folder).mkdir(parents=True, exist_ok=True)
+    return {name: str(here / folder) for name, folder in variables.items()}
+
+
+# --- processes -----------------------------------------------------------------------------------------------
+
+
+def _start(command: list[str], environment: dict[str, str], lock: int) -> subprocess.Popen:
+    """Start Snakemake; it and its jobs ignore what a terminal sends to all, since this process ends them in order."""
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
+    try:
+        return subprocess.Popen(command, env=environment, pass_fds=[lock])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _received() -> Iterator[list[int]]:
+    """The numbers of the signals that came while the block runs; what the caller ignores (nohup) stays ignored."""
+    numbers: list[int] = []
+    watched = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, _: numbers.append(number)) for number in watched}
+    try:
+        yield numbers
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(process: subprocess.Popen, received: list[int]) -> int:
+    """Status of Snakemake; a signal ends it and its jobs in order, a second one kills them."""
+    while not received:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(0.1)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        name = signal.Signals(received[0]).name
+        print(f"\ninfoflow: {name}: ending the jobs; a second signal kills them", file=sys.stderr, flush=True)
+    told: set[psutil.Process] = set()
+    deadline = time.monotonic() + GRACE
+    process.terminate()  # Snakemake starts no further job, and waits for those that run
+    while process.poll() is None and time.monotonic() < deadline and len(received) == 1:
+        jobs = set(_descendants(process.pid))
+        for job in jobs - told:
+            with contextlib.suppress(psutil.Error):
+                job.terminate()
+        told |= jobs
+        time.sleep(0.05)
+    if process.poll() is None:
+        _kill(_descendants(process.pid))
+        process.kill()
+    return process.wait()
+
+
+def _descendants(pid: int | None = None) -> list[psutil.Process]:
+    """Processes that a process (by default this one) or its children have started."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=GRACE)
+
+
+def _adopt_orphans() -> None:
+    """Make this process the parent of those whose parent dies, so that it can end them (Linux alone)."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

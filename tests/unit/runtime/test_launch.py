@@ -1,0 +1,61 @@
+"""What a run starts with: its own commands, caches that can be written, as much memory as the machine has."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infoflow.io import InputError
+from infoflow.runtime import launch, memory
+
+
+def test_the_commands_of_this_installation_come_first(monkeypatch):
+    monkeypatch.setenv("PATH", "/elsewhere/bin")
+    first, *_, last = launch.own_path().split(os.pathsep)
+    assert (Path(first) / "infoflow").is_file()
+    assert last == "/elsewhere/bin"
+
+
+def test_a_home_that_can_be_written_keeps_its_caches(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert launch.caches() == {}
+    assert not (tmp_path / ".snakemake").exists()
+
+
+def test_a_home_that_cannot_be_written_is_replaced(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    (tmp_path / "file").write_text("no folder can be made in a file", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    variables = launch.caches()
+    assert set(variables) == {"XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"}
+    assert all(Path(folder).is_dir() and tmp_path in Path(folder).parents for folder in variables.values())
+    assert "cannot be written; caches go to" in capsys.readouterr().err
+
+
+def test_a_second_run_in_a_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    holds = "import fcntl; f = open('.snakemake/infoflow.lock', 'a'); fcntl.flock(f, 2); print('held', flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", holds], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+    other.stdout.readline()
+    with pytest.raises(InputError, match="another run is at work"):
+        launch.run([], warm=False)
+    other.kill()
+    other.wait()
+
+
+@pytest.mark.parametrize("file", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_the_limit_of_a_container_counts(tmp_path, file):
+    whole = memory.available_mb(tmp_path)
+    assert whole == int(memory.SHARE * psutil.virtual_memory().total / 2**20)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(f"{2**30}\n", encoding="utf-8")
+    assert memory.available_mb(tmp_path) == int(memory.SHARE * 1024)
+    (tmp_path / file).write_text("max\n", encoding="utf-8")
+    assert memory.available_mb(tmp_path) == whole
