@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from infoflow.io import InputError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where libyaml is there, seven times as fast
-Sources = list[tuple[str, Any]]  # names and contents of what sets keys, in the order in which each overrides those before it
+Sources = list[
+    tuple[str, Any]
+]  # names and contents of what sets keys, in the order in which each overrides those before it
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[float, Field(gt=0)]
@@ -1132,7 +1135,7 @@ class Point(BaseModel):
         parts += [f"{axis.rsplit('.', 1)[-1]}~{str(axis_label(value)).lower()}" for axis, value in self.axes.items()]
         return ".".join(parts) or "base"
 
-    @property
+    @functools.cached_property
     def experiment(self) -> Experiment:
         """The experiment with this point's overrides applied and validated."""
         raw = merge(self.base, self.overrides)

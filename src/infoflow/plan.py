@@ -163,6 +163,17 @@ class Plan:
         for name in self.datasets():
             self.dataset_settings(name)  # missing files are named before any job runs
 
+    def check(self) -> None:
+        """Work out the settings of every training and estimate.
+
+        Raises:
+            InputError: an estimator or a stack does not fit its experiment.
+        """
+        self.train_jobs()
+        for experiment in self.experiments:
+            for job in self._estimate_jobs(experiment):
+                self.estimate_settings(experiment, *job)
+
     # data sets
 
     def datasets(self) -> list[str]:
@@ -468,14 +479,18 @@ class Plan:
 
     def estimates_of(self, experiment: str) -> list[str]:
         """Every table of estimates of an experiment."""
-        tables = []
+        return [self.estimates(experiment, *job) for job in self._estimate_jobs(experiment)]
+
+    def _estimate_jobs(self, experiment: str) -> list[tuple[str, str, str]]:
+        """Point or stack, block and estimator of every table of estimates."""
         names = self.experiments[experiment].estimators
         pairs = [(point, name) for point in self.points[experiment] for name in names if not self._whole(name)]
         pairs += [(stack, name) for stack in self.stacks(experiment) for name in names if self._whole(name)]
-        for point, estimator in pairs:
-            for block in self.estimate_blocks(experiment, point, estimator):
-                tables.append(self.estimates(experiment, point, block, estimator))
-        return tables
+        return [
+            (point, block, estimator)
+            for point, estimator in pairs
+            for block in self.estimate_blocks(experiment, point, estimator)
+        ]
 
     def _whole(self, estimator: str) -> bool:
         """Whether an estimator makes one table for all points of a stack."""

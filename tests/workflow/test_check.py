@@ -23,7 +23,9 @@ def test_every_job_of_every_config_is_fine(overlay, tmp_path):
     configs = [] if overlay is None else ["--configfile", f"configs/{overlay}"]
     made = check(*configs, "--config", f"data_root={tmp_path}", f"results={tmp_path}/results")
     assert made.returncode == 0, made.stderr
-    said = re.match(r"(\d+) jobs .* no command is longer than (\d+) bytes, none asks for more than (\d+) MB", made.stdout)
+    said = re.match(
+        r"(\d+) jobs .* no command is longer than (\d+) bytes, none asks for more than (\d+) MB", made.stdout
+    )
     jobs, longest, largest = map(int, said.groups())
     assert jobs > 5
     assert longest < 16_000
@@ -34,7 +36,10 @@ def test_every_job_of_every_config_is_fine(overlay, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("experiments: {kong_f2: {training: {learning_rate: fast}}}", "kong_f2.training.learning_rate: Input should be"),
+        (
+            "experiments: {kong_f2: {training: {learning_rate: fast}}}",
+            "kong_f2.training.learning_rate: Input should be",
+        ),
         ("experiments: {kong_f2: {dataset: nowhere}}", "unknown id 'nowhere'"),
         ("experiments: {kong_f2: {estimators: [renyi_planes]}}", "renyi reads models of kind"),
     ],

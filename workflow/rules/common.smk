@@ -13,13 +13,17 @@ from infoflow.runtime import launch, locks
 def read_plan():
     """The plan of the merged config; a fault in the config ends the run with one line for each."""
     overlays = list(workflow.overwrite_configfiles)
-    own = workflow.configfiles[len(overlays) :]  # Snakemake lists them last, though overlays win
+    own = workflow.configfiles[
+        len(overlays) :
+    ]  # Snakemake lists them last, though overlays win
     try:
-        return Plan(
+        plan = Plan(
             infoflow.config.parse(
                 config, [*own, *overlays], workflow.config_settings.config
             )
         )
+        plan.check()
+        return plan
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
@@ -38,7 +42,9 @@ def check_installation():
 check_installation()
 PLAN = read_plan()
 FILES = JobFiles(f"{PLAN.root}/.settings")
-os.environ["PATH"] = launch.own_path()  # the jobs' `infoflow` is the one that made this plan
+os.environ["PATH"] = (
+    launch.own_path()
+)  # the jobs' `infoflow` is the one that made this plan
 ENVIRONMENT = "../../environment.yml"
 
 

@@ -95,7 +95,7 @@ class Net:
         if key not in self._cubes:
             t = self.table
             rows = t[(t["quantity"] == quantity) & (t["control"] == control) & (t["part"] == part)]
-            rows = rows.sort_values("order").drop_duplicates(["seed", "epoch", "layer"])
+            rows = rows.sort_values("order", kind="stable").drop_duplicates(["seed", "epoch", "layer"])
             if rows.empty:
                 raise KeyError(f"{self.label}: no {quantity} under {control}")
             epochs = sorted(set.intersection(*(set(e) for _, e in rows.groupby("seed")["epoch"])))
@@ -616,7 +616,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
                 "experiment": experiment, "dataset": dataset, "initialisation": initialisation, "filters": settings,
                 "activation": activation_of(experiment), "stand_in": net.stand_in, "source": net.data,
             }  # fmt: skip
-            table = net.table[net.table["control"] != ""].sort_values("order")
+            table = net.table[net.table["control"] != ""].sort_values("order", kind="stable")
             layers = table[
                 table["part"].isin(["layer", "pairs", "planted"]) & ~table["quantity"].str.startswith("margin")
             ]

@@ -7,7 +7,7 @@ a fatal problem. `settle` then stops with every such file named, or leaves them 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,8 +154,8 @@ def each(function: Callable[[Any], Any], items: Sequence[Any], workers: int = 1,
     """
     started = said = time.monotonic()
     made: list[Any] = []
-    with ProcessPoolExecutor(workers) if workers > 1 else _here() as pool:
-        for result in pool.map(function, items, **({"chunksize": 4} if workers > 1 else {})):
+    with _pool(workers) as pool:
+        for result in pool.map(function, items, chunksize=4):
             made.append(result)
             now = time.monotonic()
             if now - said > 5:
@@ -165,10 +165,22 @@ def each(function: Callable[[Any], Any], items: Sequence[Any], workers: int = 1,
     return made
 
 
+def _pool(workers: int) -> ProcessPoolExecutor | _here:
+    """Processes for the work, or none where one is enough or the system has no shared memory for their queue."""
+    if workers > 1:
+        try:
+            return ProcessPoolExecutor(workers)
+        except (ImportError, OSError) as error:
+            print(f"one process instead of {workers}: {error}", flush=True)
+    return _here()
+
+
 class _here:
     """A pool without processes."""
 
-    map = staticmethod(map)
+    @staticmethod
+    def map(function: Callable[[Any], Any], items: Sequence[Any], chunksize: int) -> Iterator[Any]:
+        return map(function, items)
 
     def __enter__(self) -> _here:
         return self

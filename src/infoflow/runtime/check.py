@@ -9,7 +9,6 @@ import contextlib
 import io
 import logging
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

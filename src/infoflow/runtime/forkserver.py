@@ -51,6 +51,8 @@ GRACE = 3.0  # seconds that a forked process has to clean up
 @contextlib.contextmanager
 def server(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Keep a server while the block runs; yields the variable that leads jobs to it, or none where no socket can be made."""
+    from infoflow.runtime import processes  # here, since every job imports this module
+
     with contextlib.ExitStack() as stack:
         address = _address(stack)
         if address is None:
@@ -59,7 +61,7 @@ def server(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
             return
         threads = {"OMP_NUM_THREADS": "1"}  # libraries must not start threads before the fork
         command = [sys.executable, "-m", "infoflow.runtime.forkserver", address]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**environment, **threads})
+        process = processes.start(command, stdin=subprocess.PIPE, env={**environment, **threads})
         try:
             yield {SOCKET: address}
         finally:

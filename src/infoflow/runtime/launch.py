@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import signal
@@ -18,12 +17,11 @@ from pathlib import Path
 import psutil
 
 from infoflow.io import InputError
-from infoflow.runtime import forkserver, locks
+from infoflow.runtime import forkserver, locks, processes
 
 FOLDER = Path(".snakemake")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 10.0  # seconds that jobs have to end
-PR_SET_CHILD_SUBREAPER = 36
 
 
 def run(arguments: Sequence[str], *, warm: bool) -> int:
@@ -43,11 +41,13 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
         locks.clear()
         environment = {**os.environ, **caches(), "PATH": own_path()}
         command = [sys.executable, "-m", *(("infoflow.runtime.forkserver", "snakemake") if warm else ("snakemake",))]
-        _adopt_orphans()
+        processes.adopt_orphans()
         with _received() as received, forkserver.server(environment) if warm else contextlib.nullcontext({}) as address:
-            process = _start([*command, *arguments], {**environment, **address}, handle.fileno())
+            process = processes.start(
+                [*command, *arguments], env={**environment, **address}, pass_fds=[handle.fileno()]
+            )
             status = _wait(process, received)
-        _kill(_descendants())
+        processes.kill(processes.descendants(), GRACE)
         if received or status < 0:
             locks.remove()
         return 128 + received[0] if received else status if status >= 0 else 128 - status
@@ -74,17 +74,7 @@ def caches() -> dict[str, str]:
     return {name: str(here / folder) for name, folder in variables.items()}
 
 
-# --- processes -----------------------------------------------------------------------------------------------
-
-
-def _start(command: list[str], environment: dict[str, str], lock: int) -> subprocess.Popen:
-    """Start Snakemake; it and its jobs ignore what a terminal sends to all, since this process ends them in order."""
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
-    try:
-        return subprocess.Popen(command, env=environment, pass_fds=[lock])
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+# --- signals -------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -112,33 +102,13 @@ def _wait(process: subprocess.Popen, received: list[int]) -> int:
     deadline = time.monotonic() + GRACE
     process.terminate()  # Snakemake starts no further job, and waits for those that run
     while process.poll() is None and time.monotonic() < deadline and len(received) == 1:
-        jobs = set(_descendants(process.pid))
+        jobs = set(processes.descendants(process.pid))
         for job in jobs - told:
             with contextlib.suppress(psutil.Error):
                 job.terminate()
         told |= jobs
         time.sleep(0.05)
     if process.poll() is None:
-        _kill(_descendants(process.pid))
+        processes.kill(processes.descendants(process.pid), GRACE)
         process.kill()
     return process.wait()
-
-
-def _descendants(pid: int | None = None) -> list[psutil.Process]:
-    """Processes that a process (by default this one) or its children have started."""
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
-    return []
-
-
-def _kill(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(processes, timeout=GRACE)
-
-
-def _adopt_orphans() -> None:
-    """Make this process the parent of those whose parent dies, so that it can end them (Linux alone)."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -125,3 +125,12 @@ def test_a_bad_file_stops_a_corpus_with_its_name_or_is_left_out_aloud(capsys):
     with pytest.raises(InputError):
         audio.settle("datasets.x", 1, found, "leave_out")
     assert audio.settle("datasets.x", 3, found[1:], "stop") == found[1:]
+
+
+def test_without_shared_memory_one_process_does_the_work(monkeypatch, capsys):
+    def no_queue(workers):
+        raise OSError("no /dev/shm")
+
+    monkeypatch.setattr(audio, "ProcessPoolExecutor", no_queue)
+    assert audio.each(abs, [-1, 2, -3], workers=2) == [1, 2, 3]
+    assert "one process instead of 2: no /dev/shm" in capsys.readouterr().out

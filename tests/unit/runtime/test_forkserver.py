@@ -15,8 +15,8 @@ import nbformat
 import psutil
 import pytest
 
-from infoflow.runtime import forkserver
 from infoflow.io import canonical_json
+from infoflow.runtime import forkserver
 
 COMMAND = [sys.executable, "-c", "import sys; from infoflow.cli import main; sys.exit(main())"]
 
@@ -160,10 +160,20 @@ def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path
     notebook.cells = [asked, nbformat.v4.new_code_cell(drawn), nbformat.v4.new_code_cell("1 + 1")]
     nbformat.write(notebook, tmp_path / "source.ipynb")
     shown = []
-    for name, environment in (("warm", served), ("own", {k: v for k, v in os.environ.items() if k != forkserver.SOCKET})):
+    for name, environment in (
+        ("warm", served),
+        ("own", {k: v for k, v in os.environ.items() if k != forkserver.SOCKET}),
+    ):
         to = tmp_path / name
         files = [f"--{file}={to / file}.ipynb" for file in ("executed", "output")]
-        rest = ["--settings", as_file(tmp_path, {}), "--source", f"{tmp_path}/source.ipynb", "--results=r", "--figures=f"]
+        rest = [
+            "--settings",
+            as_file(tmp_path, {}),
+            "--source",
+            f"{tmp_path}/source.ipynb",
+            "--results=r",
+            "--figures=f",
+        ]
         done = run(["notebook", *rest, *files], environment)
         assert done.returncode == 0, done.stderr
         cells = nbformat.read(to / "output.ipynb", 4).cells

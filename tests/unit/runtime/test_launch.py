@@ -41,7 +41,9 @@ def test_a_home_that_cannot_be_written_is_replaced(tmp_path, monkeypatch, capsys
 def test_a_second_run_in_a_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".snakemake").mkdir()
-    holds = "import fcntl; f = open('.snakemake/infoflow.lock', 'a'); fcntl.flock(f, 2); print('held', flush=True); input()"
+    holds = (
+        "import fcntl; f = open('.snakemake/infoflow.lock', 'a'); fcntl.flock(f, 2); print('held', flush=True); input()"
+    )
     other = subprocess.Popen([sys.executable, "-c", holds], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     other.stdout.readline()
     with pytest.raises(InputError, match="another run is at work"):

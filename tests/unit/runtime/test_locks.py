@@ -78,7 +78,12 @@ def test_another_process_of_the_same_number_is_not_the_holder(lock):
 
 @pytest.mark.parametrize(
     "there",
-    [{"name": "another-host"}, {"machine": "another machine"}, {"processes": "pid:[1]"}, {"boot": "b", "processes": "p"}],
+    [
+        {"name": "another-host"},
+        {"machine": "another machine"},
+        {"processes": "pid:[1]"},
+        {"boot": "b", "processes": "p"},
+    ],
     ids=str,
 )
 def test_the_lock_of_another_host_or_container_is_left_alone(lock, there):
