@@ -82,7 +82,7 @@ def gram_entropy(K, alpha: float) -> Tensor:
     alpha = _order(alpha)
     if alpha == 2:
         return 2 * trace.log2() - K.square().sum((-2, -1)).log2()
-    return _spectrum_entropy(_eigenvalues(K) / trace[..., None], alpha)
+    return _spectrum_entropy(_eigenvalues(K), alpha)
 
 
 @reported_in("bits")
@@ -155,8 +155,7 @@ def joint_entropy(
         rank = counting(rank, "rank")
         features = _features(z, approximation, rank, need_generator(generator, approximation))
         blocks = [part.T @ part for part in _split(features, labels)]
-    spectrum = torch.cat([_eigenvalues(block) for block in blocks])
-    return _spectrum_entropy(spectrum / spectrum.sum(), alpha)
+    return _spectrum_entropy(torch.cat([_eigenvalues(block) for block in blocks]), alpha)
 
 
 @reported_in("bits")
@@ -219,7 +218,7 @@ def _product_entropy(K: Tensor | None, labels: Tensor | None, alpha: float) -> T
     if K is None:
         return _frequency_entropy(labels, alpha)
     blocks = [K] if labels is None else [K[i][:, i] for i in _members(labels)]
-    return _spectrum_entropy(torch.cat([_eigenvalues(block) for block in blocks]) / len(K), alpha)
+    return _spectrum_entropy(torch.cat([_eigenvalues(block) for block in blocks]), alpha)
 
 
 class Side(NamedTuple):
@@ -552,7 +551,12 @@ def _eigenvalues(K: Tensor) -> Tensor:
 
 
 def _spectrum_entropy(values: Tensor, alpha: float) -> Tensor:
-    """Return S_alpha in bits of eigenvalues (..., n) that sum to 1."""
+    """Return S_alpha in bits of eigenvalues (..., n), which are scaled to sum 1 here.
+
+    Near alpha = 1 the sum of powers is 1 + sum_i lambda_i ((lambda_i^(alpha - 1)) - 1). No term of that sum changes its
+    sign, and nothing that a division by 1 - alpha would amplify is left: a sum of 1 + r would count as r / (1 - alpha).
+    """
+    values = values / values.sum(-1, keepdim=True)
     positive = values > 0
     if alpha == 0:
         return positive.sum(-1).to(values.dtype).log2()
@@ -561,8 +565,8 @@ def _spectrum_entropy(values: Tensor, alpha: float) -> Tensor:
     logs = torch.where(positive, values, 1.0).log()
     if alpha == 1:
         return -(values * logs).sum(-1) / math.log(2)
-    if abs(alpha - 1) < NEAR_ONE:  # the sum of powers is 1 + small
-        small = (values * torch.expm1((alpha - 1) * logs)).sum(-1) + (values.sum(-1) - 1)
+    if abs(alpha - 1) < NEAR_ONE:
+        small = (values * torch.expm1((alpha - 1) * logs)).sum(-1)
         return small.log1p() / (math.log(2) * (1 - alpha))
     top = values.detach().amax(-1, keepdim=True)
     powers = torch.where(positive, (torch.where(positive, values, 1.0) / top).pow(alpha), 0.0)
@@ -570,7 +574,7 @@ def _spectrum_entropy(values: Tensor, alpha: float) -> Tensor:
 
 
 def _frequency_entropy(labels: Tensor, alpha: float) -> Tensor:
-    return _spectrum_entropy(labels.bincount().to(torch.float64) / len(labels), alpha)
+    return _spectrum_entropy(labels.bincount().to(torch.float64), alpha)
 
 
 def _sum_of_squares(z: Tensor, labels: Tensor | None) -> Tensor:
