@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 EPS = 2.0**-52
 SAFETY = 4  # value and reference both round, and a log or an exp of a library may be off by two units in the last place
@@ -20,24 +21,37 @@ def standard_errors(variance, n, count=4):
 
 
 def differences(error):
-    """Bound on the error of central differences of a function that is known to `error`; the step's own error is far below."""
-    return error / STEP
+    """Options of torch.autograd.gradcheck for a function that is known to `error`.
+
+    Central differences are off by error / step, and by a part of (step / length)^2, below the step where the function varies
+    over lengths above 1e-3.
+    """
+    return {"eps": STEP, "atol": error / STEP, "rtol": STEP}
+
+
+def printed(text):
+    """A number that is known as printed: to half a unit of its last digit."""
+    digits, _, power = text.partition("e")
+    unit = 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
+    return pytest.approx(float(text), abs=0.5 * unit * (1 + EPS * 8))
 
 
 def exponents(x, rate, direct=False):
     """Bound on the error of rate |x_i - x_j|^2, weighted by its kernel, for x (n, d).
 
     By |a|^2 + |b|^2 - 2 a.b about the mean, d + 4 roundings are of the size of 4 max|x|^2; by differences, they are of that of
-    the exponent itself, and e exp(-e) < 1. The mean is rounded at the size of the values themselves, which moves a distance by
-    that, and |d exp(-r^2)| < |dr|.
+    the exponent itself, and e exp(-e) < 1. Each coordinate is rounded once about the mean.
     """
-    d = x.shape[1]
-    norms = 0.0 if direct else 4 * rate * float((x - x.mean(0)).square().sum(1).max())
+    d, x = x.shape[1], x.double() - x.double().mean(0)
+    norms = 0.0 if direct else 4 * rate * float(x.square().sum(1).max())
     return rounding(d + 4, 1 + norms) + moved(d, math.sqrt(rate) * float(x.abs().max()))
 
 
 def moved(d, size):
-    """Bound on the change of a kernel exp(-r^2) when the d coordinates of both points are rounded at `size`, in units of r."""
+    """Bound on the change of a kernel exp(-r^2) when the d coordinates of both points are rounded at `size`, in units of r.
+
+    |d exp(-r^2)| < |dr|.
+    """
     return rounding(2 * math.sqrt(d), size)
 
 
