@@ -8,7 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import digamma
+from scipy import stats
+from scipy.special import digamma, polygamma
+from tolerance import differences, rounding, standard_errors
 
 from infoflow.estimators import knn
 
@@ -30,26 +32,68 @@ def reference_entropy(x, k, metric, offset=0.0):
     return d * np.log(radii).mean() + ball + digamma(n) - digamma(k)
 
 
+def slack(x, k, metric="euclidean", offset=0.0, place=0.0):
+    """Bound on the error of the entropy of x, whose values were rounded at the size `place`.
+
+    A distance is off by d + 2 roundings of itself, or by two values' rounding in each of d coordinates; then d <ln r> is a mean
+    of n terms.
+    """
+    n, d = x.shape
+    gaps = torch.cdist(x, x, p=knn.METRICS[metric], compute_mode="donot_use_mm_for_euclid_dist")
+    radii = gaps.fill_diagonal_(math.inf).kthvalue(k, 1).values + offset
+    moved = rounding(2 * math.sqrt(d), place) * float((1 / radii).mean())
+    constants = d + math.lgamma(0.5 * d + 1) + digamma(n) + abs(digamma(k))
+    return d * (rounding(d + 2) + moved) + rounding(n + 2, d * float(radii.log().abs().mean())) + rounding(4, constants)
+
+
+def counting_error(n):
+    """Bound on the error of psi(k) + psi(n) - <psi + psi>, whose counts are exact: a mean of n terms up to 2 psi(n)."""
+    return rounding(n + 4, 2 * digamma(n))
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "chebyshev"])
 @pytest.mark.parametrize(("n", "d", "k"), [(10, 1, 1), (300, 3, 2), (1500, 10, 3), (600, 40, 5), (20, 2, 19)])
 def test_entropy_is_the_definition(n, d, k, metric):
     x = normal(n, d)
     expected = reference_entropy(x, k, metric)
-    assert knn.entropy(x, k, metric).item() == pytest.approx(expected, abs=1e-9)
-    assert knn.entropy(x, k, metric, index="kdtree").item() == pytest.approx(expected, abs=1e-9)
+    near = slack(x, k, metric)
+    assert knn.entropy(x, k, metric).item() == pytest.approx(expected, abs=near)
+    assert knn.entropy(x, k, metric, index="kdtree").item() == pytest.approx(expected, abs=near)
 
 
 @pytest.mark.parametrize("offset", [1000.0, 1e6])
 def test_tight_clusters_far_apart_keep_their_neighbours(offset):
     x = 1e-4 * normal(1500, 5) + offset * (torch.arange(1500) % 3)[:, None]
-    assert knn.entropy(x, 3).item() == pytest.approx(reference_entropy(x, 3, "euclidean"), abs=1e-6)
+    near = slack(x, 3, place=2 * offset)  # about the mean, values are rounded again, at up to twice the offset
+    assert knn.entropy(x, 3).item() == pytest.approx(reference_entropy(x, 3, "euclidean"), abs=near)
 
 
-@pytest.mark.parametrize(("d", "true", "known"), [(1, 1.419, 1.36), (3, 4.257, 4.29), (10, 14.19, 14.26)])
-def test_entropy_of_normals(d, true, known):
+def expected_entropy(n, d, k, steps=60):
+    """Expectation of the estimate for normals: the mass within r of x is Beta(k, n - k), and r^2 its noncentral chi-squared quantile.
+
+    By the midpoint rule in the quantiles of |x|^2 and of the mass.
+    """
+    middle = (np.arange(steps) + 0.5) / steps
+    squares, mass = stats.chi2.ppf(middle, d), stats.beta.ppf(middle, k, n - k)
+    radii = np.sqrt(stats.ncx2.ppf(mass[None], d, squares[:, None]))
+    return d * np.log(radii).mean() + d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1) + digamma(n) - digamma(k)
+
+
+@pytest.mark.parametrize("d", [1, 3, 10])
+def test_entropy_of_normals(d):
+    """Of -ln p and of the mass within the neighbour, variances d / 2 and psi_1(k), the terms' own; neighbours share at most half."""
     value = np.mean([knn.entropy(normal(1000, d, seed), 2).item() for seed in range(5)])
-    assert value == pytest.approx(true, abs=0.12)
-    assert value == pytest.approx(known, abs=0.15)
+    expected = expected_entropy(1000, d, 2)
+    halved = abs(
+        expected - expected_entropy(1000, d, 2, 30)
+    )  # what the quadrature still lacks is below its last change
+    variance = d / 2 + 2 * polygamma(1, 2)
+    near = standard_errors(variance, 5 * 1000) + halved
+    assert value == pytest.approx(expected, abs=near)
+    true = d / 2 * math.log(2 * math.pi * math.e)
+    bias = (2 / 1000) ** (2 / d)  # order of the bias: the square of the distance
+    assert value == pytest.approx(true, abs=near + bias)
+    assert near < 0.2
 
 
 def test_ties_give_minus_infinity_and_are_counted():
@@ -57,18 +101,19 @@ def test_ties_give_minus_infinity_and_are_counted():
     value = knn.entropy(x, 3)
     assert value == -math.inf
     assert knn.diagnostics(value, x, 3).ties == int((x == 0).all(1).sum())
-    assert knn.entropy(x, 3, offset=1e-16).item() == pytest.approx(
-        reference_entropy(x, 3, "euclidean", 1e-16), abs=1e-9
-    )
+    expected = reference_entropy(x, 3, "euclidean", 1e-16)
+    assert knn.entropy(x, 3, offset=1e-16).item() == pytest.approx(expected, abs=slack(x, 3, offset=1e-16))
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "chebyshev"])
 @pytest.mark.parametrize("index", ["brute", "kdtree"])
 def test_entropy_has_the_gradient_of_finite_differences(metric, index):
     x = normal(30, 3).requires_grad_()
+    near = slack(x.detach(), 2, metric)
     for offset in (0.0, 0.1):
-        assert torch.autograd.gradcheck(lambda t, o=offset: knn.entropy(t, 2, metric, offset=o, index=index), x)
-    assert knn.entropy(x, 2, metric).item() == pytest.approx(knn.entropy(x.detach(), 2, metric).item(), abs=1e-12)
+        value = lambda t, o=offset: knn.entropy(t, 2, metric, offset=o, index=index)  # noqa: E731
+        assert torch.autograd.gradcheck(value, x, **differences(near))
+    assert knn.entropy(x, 2, metric).item() == pytest.approx(knn.entropy(x.detach(), 2, metric).item(), abs=near)
 
 
 def test_gradients_at_ties_are_finite():
@@ -89,13 +134,15 @@ def test_approximate_index_is_near_the_exact_value_and_never_below(d, excess):
     pytest.importorskip("faiss", reason="needs the extra `index`")
     x = normal(5000, d)
     found = knn.entropy(x, 3, index="approximate").item() - knn.entropy(x, 3, index="brute").item()
-    assert -1e-9 <= found <= excess
+    # Never below: its distances are at least the exact ones. How far above is what the index misses, a goal and no theorem.
+    assert -slack(x, 3) <= found <= excess
 
 
 def test_approximate_index_with_ties_and_few_samples():
     pytest.importorskip("faiss", reason="needs the extra `index`")
     x = normal(30, 2)  # one cell: exact
-    assert knn.entropy(x, 29, index="approximate").item() == pytest.approx(knn.entropy(x, 29).item(), abs=1e-12)
+    near = slack(x, 29, place=x.abs().max().item())
+    assert knn.entropy(x, 29, index="approximate").item() == pytest.approx(knn.entropy(x, 29).item(), abs=near)
     tied = torch.relu(normal(2000, 2) - 1)
     assert knn.entropy(tied, 3, index="approximate") == -math.inf
 
@@ -117,11 +164,14 @@ def test_high_dimensions_do_not_overflow():
 def test_scale_place_and_order():
     x = normal(500, 4)
     value = knn.entropy(x, 3).item()
-    assert knn.entropy(1e-3 * x.flip(0) + 5, 3).item() == pytest.approx(value + 4 * math.log(1e-3), abs=1e-9)
+    moved = 1e-3 * x.flip(0) + 5
+    near = slack(x, 3) + slack(moved, 3, place=5 + 1e-3 * x.abs().max().item())
+    assert knn.entropy(moved, 3).item() == pytest.approx(value + 4 * math.log(1e-3), abs=near)
     y = x[:, :2] + normal(500, 2, 1)
     information = knn.mutual_information(x, y, 3).item()
-    assert knn.mutual_information(1024 * x, 1024 * y, 3).item() == pytest.approx(information, abs=1e-9)
-    assert knn.mutual_information(y.flip(0), x.flip(0), 3).item() == pytest.approx(information, abs=1e-9)
+    assert knn.mutual_information(1024 * x, 1024 * y, 3).item() == information  # a power of 2 rounds nothing
+    turned = knn.mutual_information(y.flip(0), x.flip(0), 3).item()
+    assert turned == pytest.approx(information, abs=counting_error(500))
 
 
 def reference_information(x, y, k, algorithm):
@@ -148,16 +198,23 @@ def test_information_is_the_definition(d, k, algorithm):
     expected = reference_information(x, y, k, algorithm)
     for index in ("auto", "brute", "kdtree"):
         value = knn.mutual_information(x, y, k, algorithm=algorithm, index=index)
-        assert value.item() == pytest.approx(expected, abs=1e-9)
+        assert value.item() == pytest.approx(expected, abs=counting_error(400))
 
 
 @pytest.mark.parametrize("algorithm", [1, 2])
 @pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
 def test_information_of_correlated_normals(rho, algorithm):
-    x = normal(2000, 1)
-    y = rho * x + math.sqrt(1 - rho**2) * normal(2000, 1, 1)
-    true = -0.5 * math.log(1 - rho**2)
-    assert knn.mutual_information(x, y, 3, algorithm=algorithm).item() == pytest.approx(true, abs=0.07)
+    n, k, seeds = 2000, 3, 4
+    values, variances = [], []
+    for seed in range(seeds):
+        x = normal(n, 1, 2 * seed)
+        y = rho * x + math.sqrt(1 - rho**2) * normal(n, 1, 2 * seed + 1)
+        values.append(knn.mutual_information(x, y, k, algorithm=algorithm).item())
+        variances.append(knn._kraskov_terms(x, y, slice(0, n), k, algorithm).var().item())
+    # A term goes with those of its k neighbours; the bias is of the order of k / n, the share within the neighbours.
+    near = standard_errors((1 + k) * np.mean(variances), seeds * n) + k / n
+    assert np.mean(values) == pytest.approx(-0.5 * math.log(1 - rho**2), abs=near)
+    assert near < 0.12
 
 
 def ross_reference(x, labels, k):
@@ -177,16 +234,21 @@ def ross_reference(x, labels, k):
 def test_label_information_is_the_definition(d, k, classes):
     labels = torch.arange(300) % classes
     x = normal(300, d) + labels[:, None]
-    assert knn.label_information(x, labels, k).item() == pytest.approx(ross_reference(x, labels, k), abs=1e-9)
+    assert knn.label_information(x, labels, k).item() == pytest.approx(
+        ross_reference(x, labels, k), abs=counting_error(300)
+    )
 
 
 def test_label_information_of_separated_and_unrelated_classes():
     labels = torch.arange(1000) % 4
     separated = knn.label_information(normal(1000, 3) + 100 * labels[:, None], labels, 3)
-    assert separated.item() == pytest.approx(math.log(4), abs=0.01)
+    # Within its class every neighbour counts: psi(1000) - psi(250), and psi(n) = ln n - 1 / (2 n) - 1 / (12 n^2).
+    assert separated.item() == pytest.approx(math.log(4), abs=1 / 500)
     ceiling = knn.diagnostics(separated, normal(1000, 3), 3, labels=labels).ceiling
-    assert separated.item() == pytest.approx(ceiling, abs=1e-9)
-    assert knn.label_information(normal(1000, 3), labels, 3).item() == pytest.approx(0, abs=0.06)
+    assert separated.item() == pytest.approx(ceiling, abs=2 * counting_error(1000))
+    unrelated = knn.label_information(normal(1000, 3), labels, 3).item()
+    # The mass within the third neighbour has a logarithm of variance psi_1(3); neighbours share at most half of it.
+    assert unrelated == pytest.approx(0, abs=standard_errors(2 * polygamma(1, 3), 1000))
 
 
 def test_labels_that_occur_once_are_left_out():
@@ -200,14 +262,15 @@ def test_labels_that_occur_once_are_left_out():
 def test_order_of_samples_does_not_matter(seed, k):
     x, y = normal(60, 2, seed), normal(60, 3, seed + 1)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(seed))
-    assert knn.entropy(x[order], k).item() == pytest.approx(knn.entropy(x, k).item(), abs=1e-9)
+    assert knn.entropy(x[order], k).item() == pytest.approx(knn.entropy(x, k).item(), abs=slack(x, k))
     moved = knn.mutual_information(x[order], y[order], k).item()
-    assert moved == pytest.approx(knn.mutual_information(x, y, k).item(), abs=1e-9)
+    assert moved == pytest.approx(knn.mutual_information(x, y, k).item(), abs=counting_error(60))
 
 
 def test_float32_loses_nothing():
     x = (normal(500, 6) + 1000).float()
-    assert knn.entropy(x, 3).item() == pytest.approx(reference_entropy(x.double(), 3, "euclidean"), abs=1e-4)
+    expected = reference_entropy(x.double(), 3, "euclidean")
+    assert knn.entropy(x, 3).item() == pytest.approx(expected, abs=slack(x.double(), 3, place=1005))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from tolerance import rounding
 
 from infoflow import estimators
 from infoflow.estimators import binning, clustering, kde, knn, noisy, renyi
@@ -29,7 +30,7 @@ CALLS = [
 @pytest.mark.parametrize(("function", "arguments", "options"), CALLS)
 def test_bits_are_nats_over_log_two(function, arguments, options):
     nats, bits = (function(*arguments, **options, unit=unit) for unit in ("nats", "bits"))
-    assert bits.item() == pytest.approx(nats.item() / math.log(2), rel=1e-12)
+    assert bits.item() == pytest.approx(nats.item() / math.log(2), rel=rounding(3))
     native = "bits" if function.__module__.endswith("renyi") else "nats"
     assert inspect.signature(function).parameters["unit"].default == native
     assert function(*arguments, **options) == (bits if native == "bits" else nats)
@@ -39,7 +40,7 @@ def test_bits_are_nats_over_log_two(function, arguments, options):
 
 def test_tables_and_estimates_are_converted_whole():
     nats, bits = (kde.table(X, Y, [0.5], unit=unit) for unit in ("nats", "bits"))
-    assert all(bits[key].item() == pytest.approx(nats[key].item() / math.log(2)) for key in nats)
+    assert all(bits[key].item() == pytest.approx(nats[key].item() / math.log(2), rel=rounding(3)) for key in nats)
     estimate = noisy.mixture_entropy(X, 0.1, method="monte_carlo", generator=torch.Generator(), unit="bits")
     assert isinstance(estimate, estimators.Estimate)
 
@@ -47,7 +48,8 @@ def test_tables_and_estimates_are_converted_whole():
 def test_views_and_read_only_arrays_are_taken():
     x = X.numpy().copy()
     x.flags.writeable = False
-    assert knn.entropy(x[::-1], 3).item() == pytest.approx(knn.entropy(X, 3).item(), abs=1e-9)
+    turned = knn.entropy(x[::-1], 3).item()  # the same 40 terms ln r, each below 5, in another order
+    assert turned == pytest.approx(knn.entropy(X, 3).item(), abs=rounding(40 + 2, 2 * 5))
     assert renyi.entropy(x.tolist(), 2, 1.0) == renyi.entropy(X, 2, 1.0)
 
 
