@@ -62,7 +62,7 @@ def mixture_entropy(
 
     h = -E[ln p(T)], by trapezoid (step std/4, d <= 2) or by Monte Carlo: T = centre + noise, every centre
     drawn equally often, and -ln p(T) averaged. The exactly known E[ln N(Z)] is a control variate, so that a
-    mixture of separated centres has no error at all.
+    mixture of separated centres has no error but that of rounding.
 
     Args:
         centres: (n, d), n >= 1.
@@ -147,7 +147,7 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
     """Information I(X; T) of n equally likely inputs with p(t | x_i) = N(m_i, S_i), in nats.
 
     I = mean_i mean_draws [ln N(t; m_i, S_i) - ln (1/n) sum_j N(t; m_j, S_j)], t ~ N(m_i, S_i). No term
-    exceeds ln n, so neither does the mean: a saturated layer reads ln n without error. It is exact for this
+    exceeds ln n, so neither does the mean: a saturated layer reads ln n, but for rounding. It is exact for this
     mixture; the error of linearising the layers (S = J S' J^T + std^2 I at the noiseless mean) is not in
     `bias_bound`.
 
