@@ -20,13 +20,13 @@ def standard_errors(variance, n, count=4):
     return count * math.sqrt(variance / n)
 
 
-def differences(error):
+def differences(error, step=STEP):
     """Options of torch.autograd.gradcheck for a function that is known to `error`.
 
     Central differences are off by error / step, and by a part of (step / length)^2, below the step where the function varies
-    over lengths above 1e-3.
+    over lengths above the root of the step.
     """
-    return {"eps": STEP, "atol": error / STEP, "rtol": STEP}
+    return {"eps": step, "atol": error / step, "rtol": step}
 
 
 def printed(text):
