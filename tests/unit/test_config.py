@@ -150,13 +150,32 @@ def test_network_shapes_are_checked(fault):
     assert "6 layers of weights" in message
 
 
+@pytest.mark.parametrize(
+    ("overlay", "words"),
+    [
+        ("experiments: {kong_f2: {variants: {corrected: {dataset: nowhere}}}}", "point corrected: dataset: unknown id"),
+        ("experiments: {yu_depth: {axes: {training.epochs: [0, 3]}}}", "training.epochs: Input should be"),
+    ],
+)
+def test_a_fault_of_a_variant_or_an_axis_names_the_file_that_sets_it(fault, overlay, words):
+    message = fault(overlay)
+    assert "overlay.yaml: experiments." in message
+    assert words in message
+
+
+def test_a_fault_of_the_command_line_is_blamed_on_it(raw):
+    with pytest.raises(InputError, match="^--config: seed: Input should be a valid integer"):
+        config.parse({**raw, "seed": "word"}, ["config.yaml"], {"seed": "word"})
+
+
 def test_a_fault_ends_a_command_with_one_line(capsys, tmp_path):
-    options = ["record", "--settings", "{}", "--output", str(tmp_path / "out.h5")]
+    (tmp_path / "settings.json").write_text("{}", encoding="utf-8")
+    options = ["record", "--settings", str(tmp_path / "settings.json"), "--output", str(tmp_path / "out.h5")]
     assert main([*options, "--weights", "none.safetensors", "--dataset", str(tmp_path / "none.h5")]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert said.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
 
 
 def overlays():

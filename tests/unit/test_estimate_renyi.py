@@ -53,7 +53,7 @@ def made(folder):
     save_file(kept, folder / "weights.safetensors", {"run": json.dumps({"snapshots": [0, 6]})})
     run(
         SETTINGS,
-        {"weights": str(folder / "weights.safetensors"), "dataset": str(folder / "data.h5")},
+        {"weights": [str(folder / "weights.safetensors")], "dataset": str(folder / "data.h5")},
         str(folder / "t"),
     )
     index = mini_batches(torch.from_numpy(split), 3, 16, torch_generator(1, "probe"))
@@ -211,7 +211,7 @@ ALIGNED = {**MAIN, "rule": "alignment"}
 def table_of(made_folder, **changes):
     run(
         {**TENSOR, **changes},
-        {"weights": str(made_folder / "weights.safetensors"), "dataset": str(made_folder / "data.h5")},
+        {"weights": [str(made_folder / "weights.safetensors")], "dataset": str(made_folder / "data.h5")},
         str(made_folder / "other"),
     )
     table = pd.read_parquet(made_folder / "other")

@@ -138,3 +138,12 @@ def test_the_environment_of_another_folder_is_refused(run, tmp_path):
     made = subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True)
     assert made.returncode != 0
     assert "activate the environment of this folder" in made.stdout + made.stderr
+
+
+@pytest.mark.parametrize(("options", "blamed"), [([], "overlay.yaml"), (["--config", "seed=text"], "--config")])
+def test_a_wrong_value_is_blamed_on_what_sets_it(run, options, blamed):
+    """Snakemake lists the Snakefile's own config last, although what is given beside it overrides it."""
+    (run / "overlay.yaml").write_text("seed: word", encoding="utf-8")
+    made = snakemake(run, "--dry-run", *options, overlays=["overlay.yaml"])
+    assert made.returncode != 0
+    assert f"{blamed}: seed: Input should be a valid integer" in made.said
