@@ -39,7 +39,8 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
         except BlockingIOError:
             raise InputError("another run is at work in this folder; wait for it or stop it") from None
         locks.clear()
-        environment = {**os.environ, **caches(), "PATH": own_path()}
+        prefer_own_commands()
+        environment = {**os.environ, **caches()}
         command = [sys.executable, "-m", *(("infoflow.runtime.forkserver", "snakemake") if warm else ("snakemake",))]
         processes.adopt_orphans()
         with _received() as received, forkserver.server(environment) if warm else contextlib.nullcontext({}) as address:
@@ -53,10 +54,11 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
         return 128 + received[0] if received else status if status >= 0 else 128 - status
 
 
-def own_path() -> str:
-    """PATH with the folder of this installation's commands first: the jobs call `infoflow`."""
-    folders = [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
-    return os.pathsep.join([*dict.fromkeys(folders), os.environ.get("PATH", os.defpath)])
+def prefer_own_commands() -> None:
+    """Put the folder of this installation's commands first in PATH: the jobs call `infoflow`."""
+    own = dict.fromkeys([sysconfig.get_path("scripts"), os.path.dirname(sys.executable)])
+    others = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder not in own]
+    os.environ["PATH"] = os.pathsep.join([*own, *others])
 
 
 def caches() -> dict[str, str]:
