@@ -42,9 +42,7 @@ def check_installation():
 check_installation()
 PLAN = read_plan()
 FILES = JobFiles(f"{PLAN.root}/.settings")
-os.environ["PATH"] = (
-    launch.own_path()
-)  # the jobs' `infoflow` is the one that made this plan
+launch.prefer_own_commands()  # the jobs' `infoflow` is the one that made this plan
 ENVIRONMENT = "../../environment.yml"
 
 

@@ -14,9 +14,12 @@ from infoflow.runtime import launch, memory
 
 def test_the_commands_of_this_installation_come_first(monkeypatch):
     monkeypatch.setenv("PATH", "/elsewhere/bin")
-    first, *_, last = launch.own_path().split(os.pathsep)
+    launch.prefer_own_commands()
+    first, *_, last = os.environ["PATH"].split(os.pathsep)
     assert (Path(first) / "infoflow").is_file()
     assert last == "/elsewhere/bin"
+    launch.prefer_own_commands()
+    assert os.environ["PATH"].split(os.pathsep).count(first) == 1
 
 
 def test_a_home_that_can_be_written_keeps_its_caches(tmp_path, monkeypatch):
