@@ -11,7 +11,7 @@ from typing import Any
 
 from infoflow import job_files
 from infoflow.io import InputError
-from infoflow.runtime.forkserver import ask
+from infoflow.runtime.forkserver import submit
 
 JOB_FILES = ("settings", "inputs", "folders")  # options that name a JSON file
 
@@ -19,7 +19,7 @@ JOB_FILES = ("settings", "inputs", "folders")  # options that name a JSON file
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an `InputError` is printed as it is, without a trace, and so is the end by a signal."""
     try:
-        if arguments is None and (status := ask(sys.argv[1:])) is not None:
+        if arguments is None and (status := submit(sys.argv[1:])) is not None:
             return status
         return _run(arguments)
     except InputError as error:

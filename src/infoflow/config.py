@@ -19,9 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from infoflow.io import InputError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where libyaml is there, seven times as fast
-Sources = list[
-    tuple[str, Any]
-]  # names and contents of what sets keys, in the order in which each overrides those before it
+# Names and contents of what sets keys, in the order in which each overrides those before it.
+Sources = list[tuple[str, Any]]
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[float, Field(gt=0)]

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 SOCKET = "INFOFLOW_WARM"  # names the socket to the jobs
-HEAVY = ("torch", "pandas", "pyarrow.parquet", "h5py", "safetensors.torch", "scipy.stats", "scipy.special")
+PRELOAD = ("torch", "pandas", "pyarrow.parquet", "h5py", "safetensors.torch", "scipy.stats", "scipy.special")
 STAGES = (
     "infoflow.data.stage", "infoflow.training.ensemble", "infoflow.probing.record", "infoflow.estimate",
     "infoflow.claims.trajectories", "infoflow.claims.stage", "infoflow.truth", "librosa.feature.spectral",
@@ -83,7 +83,7 @@ def _address(stack: contextlib.ExitStack) -> str | None:
 # --- the job's side ------------------------------------------------------------------------------------------
 
 
-def ask(arguments: Sequence[str]) -> int | None:
+def submit(arguments: Sequence[str]) -> int | None:
     """Exit status of a command that the server runs; None where it does not take it."""
     address = os.environ.get(SOCKET)
     if not address:
@@ -96,7 +96,7 @@ def ask(arguments: Sequence[str]) -> int | None:
                 return None
         except OSError:
             return None
-        status = _answer_of(connection)
+        status = _status(connection)
     if status is None:
         print("error: the job was killed, by the system for want of memory perhaps", file=sys.stderr)
         return KILLED
@@ -118,7 +118,7 @@ def _umask() -> int:
     return mask
 
 
-def _answer_of(connection: socket.socket) -> int | None:
+def _status(connection: socket.socket) -> int | None:
     """The status that the forked process sends; None where it was killed before."""
     try:
         status = connection.recv(1)
@@ -136,7 +136,7 @@ def serve(address: str) -> None:
         listener.bind(address)
         listener.listen(128)
         sources = _sources()
-        for name in HEAVY:
+        for name in PRELOAD:
             importlib.import_module(name)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets children that have ended
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -150,7 +150,7 @@ def serve(address: str) -> None:
             with connection, contextlib.suppress(OSError):  # a fork that fails closes the connection
                 if _sources() == sources and os.fork() == 0:
                     listener.close()
-                    _answer(connection)
+                    _handle_request(connection)
 
 
 def _sources() -> dict[str, tuple[int, int]]:
@@ -164,7 +164,7 @@ def _sources() -> dict[str, tuple[int, int]]:
     return found
 
 
-def _answer(connection: socket.socket) -> None:
+def _handle_request(connection: socket.socket) -> None:
     """Run one command in this forked process, answer with its status, and end with every process that it started."""
     os.setsid()
     status = 1
@@ -179,7 +179,7 @@ def _answer(connection: socket.socket) -> None:
         with connection.makefile("rb") as text:
             request = json.loads(text.read(int.from_bytes(size, "big")))
         connection.sendall(TAKEN)
-        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+        threading.Thread(target=_exit_when_client_closes, args=(connection,), daemon=True).start()
         status = _run(request)
     finally:
         sys.stdout.flush()
@@ -189,7 +189,7 @@ def _answer(connection: socket.socket) -> None:
         os.killpg(0, signal.SIGKILL)
 
 
-def _end_with(connection: socket.socket) -> None:
+def _exit_when_client_closes(connection: socket.socket) -> None:
     """End this process and those that it started once the job that asked has gone."""
     with contextlib.suppress(OSError):
         connection.recv(1)
