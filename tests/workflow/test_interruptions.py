@@ -54,8 +54,7 @@ def start(folder, warm=False, epochs=60_000):
     line = command(folder, 1, epochs)
     if warm:
         line.insert(line.index("run") + 1, "--warm")
-    to = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
-    process = subprocess.Popen(line, cwd=folder, env=environment(folder), **to)
+    process = launched(line, folder)
     states = folder / "results-smoke" / ".resume"
     for _ in range(1200):
         time.sleep(0.1)
@@ -65,10 +64,28 @@ def start(folder, warm=False, epochs=60_000):
     raise AssertionError("no training job appeared")
 
 
+def launched(line, folder):
+    """A process in a session of its own, which hears every signal though these tests may run where some are ignored."""
+
+    def hear():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    to = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    return subprocess.Popen(line, cwd=folder, env=environment(folder), preexec_fn=hear, **to)
+
+
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    """A copy of the repository for runs that are stopped; each goes on where the last was."""
+def stopped(tmp_path_factory):
     return copy_to(tmp_path_factory.mktemp("stopped"))
+
+
+@pytest.fixture
+def copy(stopped):
+    """A copy of the repository for runs that are stopped; a failure leaves no process to the next test."""
+    yield stopped
+    for process in processes_in(stopped):
+        process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +137,10 @@ def test_a_second_interrupt_kills_what_does_not_end(copy):
 
 @pytest.mark.parametrize("seconds", [1, 2.5, 4])
 def test_a_signal_before_the_first_job_leaves_nothing(seconds, copy):
-    process = subprocess.Popen(command(copy, 1), cwd=copy, env=environment(copy), stderr=subprocess.PIPE, text=True)
+    process = launched(command(copy, 1), copy)
     time.sleep(seconds)
     process.terminate()
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=60)[0]
     assert process.returncode in (143, -signal.SIGTERM)
     assert "Traceback" not in said
     assert nothing_is_left(copy)
@@ -148,10 +165,10 @@ def nothing_is_left(folder):
 
 
 def processes_in(folder):
-    """Command lines of the processes that work in a folder."""
+    """Processes that work in a folder."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.cwd() == str(folder):
-                found.append(process.cmdline())
+                found.append(process)
     return found
