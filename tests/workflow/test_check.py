@@ -21,7 +21,9 @@ def check(*options):
 def test_every_job_of_every_config_is_fine(overlay, tmp_path):
     (tmp_path / "emodb/wav").mkdir(parents=True)  # what configs/emodb.yaml asks for
     configs = [] if overlay is None else ["--configfile", f"configs/{overlay}"]
-    made = check(*configs, "--config", f"data_root={tmp_path}", f"results={tmp_path}/results")
+    made = check(
+        *configs, "--config", f"data_root={tmp_path}", f"results={tmp_path}/it's $(touch x)"
+    )  # every path is quoted
     assert made.returncode == 0, made.stderr
     said = re.match(
         r"(\d+) jobs .* no command is longer than (\d+) bytes, none asks for more than (\d+) MB", made.stdout
@@ -30,7 +32,7 @@ def test_every_job_of_every_config_is_fine(overlay, tmp_path):
     assert jobs > 5
     assert longest < 16_000
     assert largest <= 5000
-    assert not (tmp_path / "results").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["emodb"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -30,10 +31,9 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
     A kernel lock keeps a second run out of the folder. Snakemake inherits it, so that it is held until Snakemake has ended.
 
     Raises:
-        InputError: another run is at work in this folder.
+        InputError: another run is at work in this folder, or the folder cannot be written.
     """
-    FOLDER.mkdir(exist_ok=True)
-    with open(FOLDER / "infoflow.lock", "a") as handle:
+    with _lock_file() as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,6 +52,14 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
         if received or status < 0:
             locks.remove()
         return 128 + received[0] if received else status if status >= 0 else 128 - status
+
+
+def _lock_file() -> IO[str]:
+    try:
+        FOLDER.mkdir(exist_ok=True)
+        return open(FOLDER / "infoflow.lock", "a")
+    except OSError as error:
+        raise InputError(f"{FOLDER.absolute()}: a run keeps its state here, but: {error.strerror}") from None
 
 
 def prefer_own_commands() -> None:

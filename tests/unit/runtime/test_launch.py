@@ -55,6 +55,13 @@ def test_a_second_run_in_a_folder_is_refused(tmp_path, monkeypatch):
     other.wait()
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").write_text("a file where a folder should be", encoding="utf-8")
+    with pytest.raises(InputError, match="a run keeps its state here, but"):
+        launch.run([], warm=False)
+
+
 @pytest.mark.parametrize("file", ["memory.max", "memory/memory.limit_in_bytes"])
 def test_the_limit_of_a_container_counts(tmp_path, file):
     whole = memory.available_mb(tmp_path)
