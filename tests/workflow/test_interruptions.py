@@ -21,7 +21,7 @@ TARGET = "results-smoke/estimates/kong_f2/corrected/all.scalar_chain.parquet"
 NEVER = 600_000  # epochs that take longer than a test
 
 
-def command(folder, cores, epochs=60_000):
+def command(folder, cores, epochs=40_000):
     """The run of `make results`, on one small target whose training lasts long enough to be killed."""
     training = {"training": {"epochs": epochs}}
     overlay = {"experiments": {"kong_f2": {**training, "variants": {"corrected": training}}}}
@@ -49,7 +49,7 @@ def is_training(process):
         return False
 
 
-def start(folder, warm=False, epochs=60_000):
+def start(folder, warm=False, epochs=40_000):
     """Start a run; return it and its training job, which has saved where it is unless it never ends."""
     line = command(folder, 1, epochs)
     if warm:
