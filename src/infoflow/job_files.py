@@ -6,6 +6,7 @@ path changes with the content, so that an edit of the config reruns exactly the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -45,8 +46,9 @@ class JobFiles:
         """Remove files that no run has named for `UNUSED_DAYS`."""
         oldest = time.time() - UNUSED_DAYS * 86400
         for path in Path(self.folder).glob("*"):
-            if str(path) not in NAMED and path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another run may prune too
+                if str(path) not in NAMED and path.stat().st_mtime < oldest:
+                    path.unlink()
 
 
 def _size(path: str) -> int | None:

@@ -36,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
     rules = Counter(job["rule_name"].split("_")[0] for job in jobs)
     largest = max(job["resources"].get("mem_mb", 0) for job in jobs)
     print(
-        f"{len(jobs)} jobs ({', '.join(f'{n} {rule}' for rule, n in rules.most_common())}): settings parse, inputs are known, "
+        f"{len(jobs)} jobs ({', '.join(f'{n} {rule}' for rule, n in rules.most_common())}): commands parse, inputs are known, "
         f"no command is longer than {max(len(job['shellcmd'].encode()) for job in jobs)} bytes, none asks for more than "
         f"{largest} MB of the {available_mb()} here"
     )
