@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-SMOKE := --configfile config.yaml configs/smoke.yaml
+SMOKE := --configfile configs/smoke.yaml
 
 .PHONY: results test demo reference lint clean
 

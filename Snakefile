@@ -1,31 +1,32 @@
 """Every figure, number and claim of five documents on information flow in deep networks.
 
 snakemake --cores 8                                             everything in config.yaml
-snakemake --cores 2 --configfile config.yaml configs/smoke.yaml the whole workflow in minutes, sizes cut down
+snakemake --cores 2 --configfile configs/smoke.yaml             the whole workflow in minutes, sizes cut down
 snakemake --cores 8 kong2019                                    one document
 snakemake --cores 8 results/figures/kong2019/F2.svg             one figure
 """
+
+from glob import glob
 
 from snakemake.utils import min_version
 
 min_version("9.27")
 
+for path in sorted(glob("configs/documents/*.yaml")):
 
-configfile: "config.yaml"
+    configfile: path
+
+
+configfile: "config.yaml"  # after the documents, so that what a person edits there wins
 
 
 report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-
-
-# ----- Stages --------------------------------------------------------------
-
-
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/activations.smk"
+include: "workflow/rules/record.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/truth.smk"
 include: "workflow/rules/claims.smk"
@@ -36,9 +37,6 @@ include: "workflow/rules/report.smk"
 onstart:
     FILES.prune()
     locks.record()
-
-
-# ----- Targets -------------------------------------------------------------
 
 
 localrules:
@@ -57,11 +55,7 @@ rule all:
 rule reference:
     """The figures of the reference results alone, in a minute."""
     input:
-        [
-            f"results/reference-figures/{document}.html"
-            for document in PLAN.documents
-            if PLAN.has_reference(document)
-        ],
+        PLAN.reference_pages(),
 
 
 rule figures:

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from infoflow.data import descriptors
+from infoflow.data.reading import descriptors
 from infoflow.data.standins import emotional_speech as synthesis
 from infoflow.seeds import numpy_generator
 

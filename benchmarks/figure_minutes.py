@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from infoflow.config import Figure, read
+from infoflow.config.documents import Figure
+from infoflow.config.loading import read_default
 from infoflow.plan import Plan
 
 TRUTH = {"truth": "truth/part", "costs": "truth/part", "widths": "truth/sweeps", "subadditivity": "truth/sweeps"}
@@ -40,10 +41,10 @@ def minutes(figure: Figure, experiments: dict[str, float], jobs: dict[str, float
 
 
 if __name__ == "__main__":
-    plan = Plan(read("config.yaml"))
+    plan = Plan(read_default())
     jobs = seconds(Path(plan.root) / "benchmarks")
     experiments = by_experiment(plan, jobs)
-    for document, section in plan.documents.items():
-        for key, figure in section.figures.items():
+    for document in plan.documents:
+        for key, figure in plan.figures_of(document).items():
             spent = minutes(figure, experiments, jobs)
             print(f"| {document} | {key} | {'< 0.1' if spent < 0.05 else f'{spent:.1f}'} |")

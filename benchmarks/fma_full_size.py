@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from infoflow.config import read
+from infoflow.config.jobs import EstimateGroup
+from infoflow.config.loading import read_default
 from infoflow.data import fma
 from infoflow.data.standins import music
-from infoflow.job_files import JobFiles
 from infoflow.plan import Plan
+from infoflow.storage.job_files import JobFiles
 
 SECONDS = 30.0
 TRAINED = ("padova_relu", "padova_full_batch", "padova_resnet")  # one for each cost of an update
@@ -39,12 +40,13 @@ def main(clips: int, timed: int, composed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         lay_out(root, clips, composed)
-        plan = Plan(read("config.yaml", "configs/paper.yaml", overlay(root)))
+        plan = Plan(read_default("configs/paper.yaml", overlay(root)))
         whole, part = root / "fma.h5", root / "part.h5"
-        settings = plan.dataset_settings("fma")
+        whole_set = plan.dataset_settings("fma")
         for path, limit in ((whole, None), (part, timed)):
-            given = {**settings, "limit": limit}
-            _, peak = command(root, "dataset", given, "--output", str(path), "--workers", "1")
+            job = whole_set.model_copy(update={"section": whole_set.section.model_copy(update={"limit": limit})})
+            inputs = job_file(root, [])
+            _, peak = command(root, "dataset", job, "--inputs", inputs, "--output", str(path), "--workers", "1")
             print(f"data set of {limit or clips} clips: {peak:.2f} GB", flush=True)
         times = {}
         for name in TRAINED:
@@ -70,10 +72,10 @@ def job_seconds(job: Any, times: dict[str, tuple[float, float]], clips: int, tim
     """Seconds of a whole training job, from those of the timed one that is most like it."""
     full = "full_batch" in job.experiment
     update, rest = times["padova_full_batch" if full else "padova_resnet" if "resnet" in job.experiment else TRAINED[0]]
-    training = job.settings["training"]
-    updates = training["epochs"] * (clips / timed if full else 0.8 * clips / training["batch_size"])
-    evaluations = len(job.settings["snapshots"]) * clips / timed
-    return job.settings["seeds"] * len(job.points) * (updates * update + evaluations * rest)
+    training = job.settings.training
+    updates = training.epochs * (clips / timed if full else 0.8 * clips / training.batch_size)
+    evaluations = len(job.settings.snapshots) * clips / timed
+    return job.settings.seeds * len(job.points) * (updates * update + evaluations * rest)
 
 
 def lay_out(root: Path, clips: int, composed: int) -> None:
@@ -99,7 +101,7 @@ def overlay(root: Path) -> str:
     return str(path)
 
 
-def command(root: Path, name: str, settings: dict, *arguments: str) -> tuple[float, float]:
+def command(root: Path, name: str, settings: Any, *arguments: str) -> tuple[float, float]:
     """Run one command of the project on one thread; its seconds and its peak memory in GB."""
     line = [sys.executable, "-m", "infoflow.cli", name, "--settings", job_file(root, settings), *arguments]
     started = time.monotonic()
@@ -125,18 +127,18 @@ def padova(plan: Plan) -> Iterator:
 def one_update(plan: Plan, name: str, data: Path, root: Path, updates: int = 1, kept: int = 1) -> tuple[float, float]:
     """Seconds and memory of a training of some updates, each an epoch, with its last snapshots."""
     job = next(job for job in padova(plan) if job.experiment == name)
-    rule = {**job.settings["training"], "epochs": updates}
-    rule |= {"batch_size": 10**6} if "full_batch" in name else {"steps_per_epoch": 1}
-    settings = {**job.settings, "snapshots": [0, updates][-kept:], "training": rule}
+    rule = {"epochs": updates, **({"batch_size": 10**6} if "full_batch" in name else {"steps_per_epoch": 1})}
+    points = [p.model_copy(update={"training": p.training.model_copy(update=rule)}) for p in job.settings.points]
+    settings = job.settings.model_copy(update={"snapshots": [0, updates][-kept:], "points": points})
     folders = [str(root / name / point.id) for point in job.points]
     return command(root, "train", settings, "--dataset", str(data), "--folders", job_file(root, folders), "--resume",
-                   str(root / ".resume"), "--trainer", plan.trainer(name))  # fmt: skip
+                   str(root / ".resume"))  # fmt: skip
 
 
 def training(plan: Plan, name: str, data: Path, root: Path) -> tuple[float, float]:
     """Seconds of an update and of an evaluation of one network."""
     job = next(job for job in padova(plan) if job.experiment == name)
-    nets = job.settings["seeds"] * len(job.points)
+    nets = job.settings.seeds * len(job.points)
     both, more, one = (one_update(plan, name, data, root, *how)[0] for how in ((1, 2), (4, 2), (1, 1)))
     return (more - both) / 3 / nets, max(0.0, both - one) / nets
 
@@ -148,7 +150,7 @@ def snapshots(plan: Plan, estimator: str) -> int:
         for point in job.points:
             if estimator in plan.experiments[job.experiment].estimators:
                 made = plan.estimate_settings(job.experiment, point.id, "all", estimator)
-                count += len(made["snapshots"]) * made["seeds"]
+                count += len(made.snapshots) * made.seeds
     return count
 
 
@@ -157,10 +159,10 @@ def estimate(plan: Plan, name: str, estimator: str, data: Path, root: Path) -> t
     job = next(job for job in padova(plan) if job.experiment == name)
     point = job.points[0].id
     settings = plan.estimate_settings(name, point, "all", estimator)
-    settings |= {"snapshots": [1], "seeds": 1}
-    inputs = {"weights": [str(root / name / point / "weights.safetensors")], "dataset": str(data)}
-    output = str(root / f"{name}.{estimator}.parquet")
-    return command(root, "estimate", settings, "--inputs", job_file(root, inputs), "--output", output)
+    group = EstimateGroup(jobs=[settings.model_copy(update={"snapshots": [1], "seeds": 1})])
+    inputs = {"weights": [str(root / name / point / "weights.safetensors")], "dataset": [str(data)]}
+    outputs = job_file(root, [str(root / f"{name}.{estimator}.parquet")])
+    return command(root, "estimate", group, "--inputs", job_file(root, inputs), "--outputs", outputs)
 
 
 if __name__ == "__main__":

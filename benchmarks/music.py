@@ -18,7 +18,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from infoflow.data import audio, fma, mel
+from infoflow.data import fma
+from infoflow.data.reading import audio, mel
 from infoflow.data.standins import music
 
 SECONDS = 6.0

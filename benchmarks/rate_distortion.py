@@ -12,8 +12,11 @@ import time
 
 import torch
 
-from infoflow.io import write_h5
-from infoflow.training.folds import Folds
+from infoflow.config.jobs import TrainJob, TrainPoint
+from infoflow.config.models import MlpModel
+from infoflow.config.training import Training
+from infoflow.storage.hdf5 import write_h5
+from infoflow.training.context_ensemble import Folds
 
 N, D, SAMPLES, UPDATES = 64, 256, 320, 300
 
@@ -26,36 +29,23 @@ def ensemble(folder, loss, seeds, points):
     split = torch.zeros(10, SAMPLES, dtype=torch.int64)
     split[:, :20], split[:, 20:40] = 1, 2
     write_h5(f"{folder}/x.h5", {"x": x.numpy(), "y": y.numpy(), "split": split.numpy()}, {"classes": 4})
-    point = {"noise_std": 0.0, "learning_rate": 0.01, "orthonormal": 0.0, "clustering_penalty": 0.0, "labels": "task"}
-    point |= {"l1": 0.0, "l2": 0.0, "dropout": 0.0, "trade_off": 37.0, "id": "base"}
-    training = {
-        "loss": loss, "optimiser": "sgd", "momentum": 0.9, "batch_size": N, "epochs": 1, "class_weights": True,
-        "kernel_variance": 0.2, "alpha": 2.0, "divide_loss": True, "decay": None,
-    }  # fmt: skip
-    model = {
-        "kind": "mlp",
-        "layers": [D, 64, 4],
-        "activations": ["tanh", "linear"],
-        "observe": "hidden",
-        "initial": None,
-    }
-    settings = {
-        "experiment": "x",
-        "seed": 0,
-        "seeds": seeds,
-        "first_seed": 0,
-        "model": model,
-        "training": training,
-        "snapshots": [0, 1],
-    }
-    return Folds({**settings, "points": [point] * points}, f"{folder}/x.h5")
+    training = Training(
+        loss=loss, optimiser="sgd", momentum=0.9, learning_rate=0.01, batch_size=N, epochs=1, class_weights=True,
+        trade_off=37.0, divide_loss=True,
+    )  # fmt: skip
+    job = TrainJob(
+        experiment="x", trainer="context_ensemble", seed=0, seeds=seeds, first_seed=0, snapshots=[0, 1],
+        model=MlpModel(kind="mlp", layers=[D, 64, 4], activations=["tanh", "linear"]),
+        points=[TrainPoint(id="base", noise_std=0.0, training=training)] * points,
+    )  # fmt: skip
+    return Folds(job, f"{folder}/x.h5")
 
 
 def seconds(one):
     """Seconds of one update."""
     index = one._draw(1)[0][:, 0, :N]
     started = time.perf_counter()
-    one._one_round(index, None)
+    list(one._steps(index, None, 0))
     return time.perf_counter() - started
 
 

@@ -3,7 +3,7 @@
 The stand-ins are drawn anew with each seed. The baseline is trained as yu2018 says (SGD, batches of 128, rate 0.1, ReLU,
 PyTorch's initial values), and its test accuracy is shown after several numbers of passes: ten passes over 4000 images are
 320 updates, where ten over the 60 000 of the published sets are 4690. Run `python benchmarks/standins.py`; a data set of
-the config file can be named instead, to compare the published images at the same size.
+overlays can be named instead, to compare the published images at the same size.
 """
 
 import argparse
@@ -16,10 +16,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from infoflow.config import read
+from infoflow.config.loading import read_default
 from infoflow.data import stage
-from infoflow.io import read_h5
 from infoflow.plan import Plan
+from infoflow.storage.hdf5 import read_h5
 
 BATCH, RATE = 128, 0.1
 PASSES = (10, 20, 30, 60)
@@ -27,10 +27,11 @@ PASSES = (10, 20, 30, 60)
 
 def load(dataset, source, seed, config):
     """Training and test images (n, 1, 28, 28) in [0, 1] with labels."""
-    settings = Plan(read(config)).dataset_settings(dataset)
-    settings |= {"seed": seed, "source": source or settings["source"], "limit": 5000}
+    job = Plan(read_default(*config)).dataset_settings(dataset)
+    section = job.section.model_copy(update={"source": source or job.section.source, "limit": 5000})
+    job = job.model_copy(update={"seed": seed, "section": section})
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
-        stage.run(settings, f"{folder}/data.h5")
+        stage.run(job, f"{folder}/data.h5")
         arrays, _ = read_h5(f"{folder}/data.h5")
     x, y, train = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["y"]), torch.from_numpy(arrays["split"] == 0)
     return x[train], y[train], x[~train], y[~train]
@@ -73,7 +74,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="*", default=["fashion_mnist", "svhn"])
     parser.add_argument("--source", default="standin", help="empty: that of the config")
-    parser.add_argument("--config", default="config.yaml")
+    parser.add_argument("--config", nargs="*", default=[], help="overlays")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,9 +1,10 @@
+import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # `import factories`
 
 
 @pytest.fixture(autouse=True)
@@ -20,4 +21,6 @@ def root():
 @pytest.fixture
 def raw():
     """A fresh copy of the default config as plain mappings."""
-    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    from factories import raw_config
+
+    return raw_config()

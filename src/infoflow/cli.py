@@ -1,19 +1,85 @@
-"""`infoflow <stage> …`: what the rules call, usable by hand. Heavy imports wait until a stage needs them."""
+"""`infoflow <command> …`: the stages that the rules call, and what is called by hand. Heavy imports wait until needed."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from infoflow import job_files
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.runtime.forkserver import submit
 
-JOB_FILES = ("settings", "inputs", "folders")  # options that name a JSON file
+
+@dataclass(frozen=True)
+class Stage:
+    """A command that a rule calls: its settings from a file, then paths."""
+
+    help: str
+    settings: str  # class of `infoflow.config.jobs`
+    function: str  # `<module>:<name>`, called with the settings and then the options by name
+    paths: tuple[str, ...]
+    lists: tuple[str, ...] = ()  # options that name a JSON file of paths: lists grow with the config
+    counts: tuple[str, ...] = ()
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Read the settings and lists, and call the function."""
+        from infoflow.storage import job_files
+
+        job = job_files.read(options.pop("settings"), self.model())
+        options |= {name: job_files.read(options[name]) for name in self.lists}
+        module, name = self.function.split(":")
+        getattr(importlib.import_module(module), name)(job, **options)
+
+    def model(self) -> Any:
+        """The class of its settings."""
+        return getattr(importlib.import_module("infoflow.config.jobs"), self.settings)
+
+
+STAGES = {
+    "dataset": Stage("Make a data set.", "DatasetJob", "infoflow.data.stage:run", ("output",), ("inputs",), ("workers",)),
+    "train": Stage("Train a stack.", "TrainJob", "infoflow.training.stage:run", ("dataset", "resume"), ("folders",)),
+    "contexts": Stage(
+        "Export the context vectors that a trained encoder makes of every utterance.",
+        "ContextsJob", "infoflow.recording.contexts:run", ("dataset",), ("weights", "outputs"),
+    ),
+    "record": Stage(
+        "Record the layers of trained networks.",
+        "RecordJob", "infoflow.recording.record:run", ("weights", "dataset", "output"),
+    ),
+    "estimate": Stage(
+        "Estimate information from activations or weights.",
+        "EstimateGroup", "infoflow.estimation.stage:run", (), ("inputs", "outputs"),
+    ),
+    "convergence": Stage(
+        "Measure how fast the sample-propagation estimate converges.",
+        "ConvergenceJob", "infoflow.estimation.convergence:run", ("output",),
+    ),
+    "truth": Stage(
+        "Run every estimator on a part of the tasks whose information is known.",
+        "TruthJob", "infoflow.truth.stage:run", ("output",),
+    ),
+    "sweeps": Stage(
+        "Sweep kernel and bin widths, and recompute the counterexamples to subadditivity.",
+        "SweepsJob", "infoflow.truth.stage:run_sweeps", ("widths", "subadditivity"),
+    ),
+    "claims": Stage(
+        "Decide the claims of a document and write the tables its figures are drawn from.",
+        "ClaimsJob", "infoflow.verdicts.stage:run", ("output", "tables"),
+    ),
+    "notebook": Stage(
+        "Execute a document's notebook and turn it into HTML.",
+        "NotebookJob", "infoflow.report.notebook:execute", ("source", "executed", "output", "results", "figures"),
+    ),
+    "report": Stage(
+        "Write the index page, the ledger of claims and the manifest.",
+        "ReportJob", "infoflow.report.page:write", ("root",),
+    ),
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,62 +105,60 @@ def _run(arguments: Sequence[str] | None) -> int:
         options["snakemake"] = rest
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if "settings" not in options:
+    if not isinstance(command, Stage):
         return command(**options) or 0
     _end_in_order()
     _keep_freed_memory()
-    options |= {name: job_files.read(options[name]) for name in JOB_FILES if options.get(name)}
-    status = command(**options) or 0
-    _say_cost()
-    return status
+    command.run(options)
+    _log_resource_usage()
+    return 0
 
 
 def command_parser() -> argparse.ArgumentParser:
     """The parser of every command."""
     parser = argparse.ArgumentParser(prog="infoflow", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
+    for name, stage in STAGES.items():
+        sub = commands.add_parser(name, help=stage.help, description=stage.help)
+        sub.set_defaults(command=stage)
+        sub.add_argument("--settings", required=True, help=f"JSON file of a {stage.settings}")
+        for option in stage.paths:
+            sub.add_argument(f"--{option}", required=True)
+        for option in stage.lists:
+            sub.add_argument(f"--{option}", required=True, help="JSON file of paths")
+        for option in stage.counts:
+            sub.add_argument(f"--{option}", type=int, default=1)
 
-    def add(name: str, command: Any, *files: str, settings: bool = True) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=command.__doc__.splitlines()[0], description=command.__doc__)
+    def add(command: Callable[..., Any]) -> argparse.ArgumentParser:
+        doc = command.__doc__ or ""
+        sub = commands.add_parser(command.__name__, help=doc.splitlines()[0], description=doc)
         sub.set_defaults(command=command)
-        if settings:
-            sub.add_argument("--settings", required=True, help="JSON file")
-        for file in files:
-            sub.add_argument(f"--{file}", required=True)
         return sub
 
-    dataset_parser = add("dataset", dataset, "output")
-    dataset_parser.add_argument("--inputs", help="JSON file: list of files of an earlier stage")
-    dataset_parser.add_argument("--workers", type=int, default=1, help="processes that read recordings")
-    add("contexts", contexts, "weights", "dataset", "output")
-    train_parser = add("train", train, "dataset", "resume")
-    train_parser.add_argument("--folders", required=True, help="JSON file: list of a folder for each point")
-    train_parser.add_argument("--trainer", choices=["ensemble", "sequences", "folds"], default="ensemble")
-    add("record", record, "weights", "dataset", "output")
-    add("estimate", estimate, "inputs", "output")
-    add("convergence", convergence, "output")
-    add("truth", truth, "output")
-    add("sweeps", sweeps, "widths", "subadditivity")
-    add("claims", claims, "inputs", "output", "tables")
-    add("notebook", notebook, "source", "executed", "output", "results", "figures")
-    add("kernel", kernel, "connection", settings=False)
-    add("report", report, "root")
-    reference_parser = add("reference", reference, settings=False)
+    add(kernel).add_argument("--connection", required=True)
+    add(serve).add_argument("--socket", required=True)
+    reference_parser = add(reference)
     reference_parser.add_argument("--results", default="results")
     reference_parser.add_argument("--to", default="results/reference")
     reference_parser.add_argument("--documents", nargs="+", default=[], help="only these; by default all of the run")
     reference_parser.add_argument("--made-by", default="snakemake --cores 2", help="command that made the results")
-    add("schema", schema, "output", settings=False)
-    data_parser = add("data", data, settings=False)
+    add(schema).add_argument("--output", required=True)
+    config_parser = add(config)
+    config_parser.add_argument("action", choices=["show"])
+    config_parser.add_argument(
+        "names", nargs="*", metavar="id", help="experiment, data set or estimator; none: all ids"
+    )
+    config_parser.add_argument("--configfile", nargs="+", default=[], help="overlays, each over those before it")
+    data_parser = add(data)
     data_parser.add_argument("action", choices=["fetch"])
     data_parser.add_argument("names", nargs="+", metavar="name", help="a data set or a group of them, such as `open`")
     data_parser.add_argument("--data-root", help="folder to fetch into; otherwise that of config.yaml")
-    clean_parser = add("clean", clean, settings=False)
+    clean_parser = add(clean)
     clean_parser.add_argument("what", choices=["activations"])
     clean_parser.add_argument("--results", default="results")
-    run_parser = add("run", run, settings=False)
+    run_parser = add(run)
     run_parser.add_argument("--warm", action="store_true", help="fork jobs from a process that has imported torch")
-    add("check", check, settings=False)
+    add(check)
     return parser
 
 
@@ -114,7 +178,7 @@ def _keep_freed_memory() -> None:
         mallopt(-1, 2**29)  # M_TRIM_THRESHOLD: as much may lie unused at the heap's end
 
 
-def _say_cost() -> None:
+def _log_resource_usage() -> None:
     """End a stage's log with what it took."""
     import resource
 
@@ -122,99 +186,19 @@ def _say_cost() -> None:
     print(f"{used.ru_utime + used.ru_stime:.1f} s of processor, at most {used.ru_maxrss / 1024:.0f} MB", flush=True)
 
 
-# --- stages ------------------------------------------------------------------------------------------------
-
-
-def dataset(settings: dict[str, Any], output: str, inputs: list[str] | None, workers: int) -> None:
-    """Make a data set."""
-    from infoflow.data import stage
-
-    stage.run(settings, output, inputs or [], workers)
-
-
-def train(settings: dict[str, Any], dataset: str, folders: list[str], resume: str, trainer: str) -> None:
-    """Train one stacked ensemble."""
-    import importlib
-
-    importlib.import_module(f"infoflow.training.{trainer}").run(settings, dataset, folders, resume)
-
-
-def contexts(settings: dict[str, Any], weights: str, dataset: str, output: str) -> None:
-    """Export the context vectors that a trained encoder makes of every utterance."""
-    from infoflow.probing import contexts as stage
-
-    stage.run(settings, weights, dataset, output)
-
-
-def record(settings: dict[str, Any], weights: str, dataset: str, output: str) -> None:
-    """Record the layers of trained networks."""
-    from infoflow.probing import record as stage
-
-    stage.run(settings, weights, dataset, output)
-
-
-def estimate(settings: dict[str, Any], inputs: dict[str, Any], output: str) -> None:
-    """Estimate information from activations or weights."""
-    from infoflow import estimate as stage
-
-    stage.run(settings, inputs, output)
-
-
-def convergence(settings: dict[str, Any], output: str) -> None:
-    """Measure how fast the sample-propagation estimate converges."""
-    from infoflow import estimate as stage
-
-    stage.convergence(settings, output)
-
-
-def truth(settings: dict[str, Any], output: str) -> None:
-    """Run every estimator on a part of the tasks whose information is known."""
-    from infoflow.truth import stage
-
-    stage.run(settings, output)
-
-
-def sweeps(settings: dict[str, Any], widths: str, subadditivity: str) -> None:
-    """Sweep kernel and bin widths, and recompute the counterexamples to subadditivity."""
-    from infoflow.truth import stage
-
-    stage.run_sweeps(settings, widths, subadditivity)
-
-
-def claims(settings: dict[str, Any], inputs: dict[str, list[str]], output: str, tables: str) -> None:
-    """Decide the claims of a document and write the tables its figures are drawn from."""
-    from infoflow.claims import stage
-
-    stage.run(settings, inputs, output, tables)
-
-
-def notebook(settings: dict[str, Any], source: str, executed: str, output: str, results: str, figures: str) -> None:
-    """Execute a document's notebook and turn it into HTML."""
-    from infoflow import notebook as stage
-
-    stage.execute(settings, source, executed, output, results, figures)
+# --- by hand -----------------------------------------------------------------------------------------------
 
 
 def kernel(connection: str) -> None:
     """Be the kernel of a notebook that is executed in a warm run."""
-    from infoflow import notebook as stage
+    from infoflow.report import notebook as stage
 
     stage.kernel(connection)
 
 
-def report(settings: dict[str, Any], root: str) -> None:
-    """Write the index page, the ledger of claims and the manifest."""
-    from infoflow import report as stage
-
-    stage.write(settings, root)
-
-
-# --- by hand -----------------------------------------------------------------------------------------------
-
-
 def reference(results: str, to: str, documents: list[str], made_by: str) -> None:
     """Copy a run's small tables and claims to the folder of reference results."""
-    from infoflow import report as stage
+    from infoflow.report import reference as stage
 
     stage.keep_reference(results, to, documents, made_by)
 
@@ -222,18 +206,27 @@ def reference(results: str, to: str, documents: list[str], made_by: str) -> None
 def schema(output: str) -> None:
     """Write the JSON schema of the config."""
     from infoflow.config import json_schema
-    from infoflow.io import write_json
+    from infoflow.storage.files import write_json
 
     write_json(output, json_schema())
 
 
+def config(action: str, names: list[str], configfile: list[str]) -> None:
+    """Print an experiment, a data set or an estimator as the config has it after overlays and `extends`."""
+    import yaml
+
+    from infoflow.config import loading
+
+    print(yaml.safe_dump(loading.resolved(names, configfile), sort_keys=False, allow_unicode=True, width=100), end="")
+
+
 def data(action: str, names: list[str], data_root: str | None) -> None:
     """Fetch published data sets (mnist, fashion_mnist, svhn, fma, or the group open), with their checksums."""
-    from infoflow import config
-    from infoflow.data import fetch
+    from infoflow.config import loading
+    from infoflow.data.reading import fetch
 
     if data_root is None:
-        data_root = config.read("config.yaml").data_root
+        data_root = loading.read_default().data_root
     fetch.run(names, data_root)
 
 
@@ -242,6 +235,13 @@ def clean(what: str, results: str) -> None:
     import shutil
 
     shutil.rmtree(f"{results}/{what}", ignore_errors=True)
+
+
+def serve(socket: str) -> None:
+    """Fork the jobs of a warm run from one process that has imported what they need."""
+    from infoflow.runtime import forkserver
+
+    forkserver.serve(socket, main)
 
 
 def run(snakemake: list[str], warm: bool) -> int:
@@ -258,7 +258,7 @@ def check(snakemake: list[str]) -> int:
     """Go through every job of a config (`--configfile`, as Snakemake takes it) without running it."""
     from infoflow.runtime import check as checking
 
-    return checking.run(snakemake)
+    return checking.run(snakemake, command_parser())
 
 
 if __name__ == "__main__":

@@ -1,40 +1,32 @@
 import copy
 import functools
-from pathlib import Path
 
 import pytest
-import yaml
+from factories import config, plan, raw_config
 from pydantic import ValidationError
 
-from infoflow.config import Thinning, parse, read
-from infoflow.io import InputError, canonical_json
-from infoflow.plan import Plan, snapshot_epochs, sources, spread, thinned
+from infoflow.config import Thinning, parse
+from infoflow.config.loading import read_default
+from infoflow.errors import InputError
+from infoflow.plan import Plan, sources
+from infoflow.plan.snapshots import snapshot_epochs, spread, thinned
+from infoflow.storage.files import canonical_json
 
-ROOT = Path(__file__).resolve().parents[2]
-
-DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-for _document in DEFAULT["documents"].values():
-    _document["enabled"] = True  # also those that the default run leaves out
+DEFAULT = raw_config()
 
 
 def settings(plan):
-    """Settings of every job of a plan: {(kind, names…): canonical JSON}."""
+    """Settings of every job of a plan, and of every table of estimates: {(kind, names…): canonical JSON}."""
     jobs = {("dataset", name): plan.dataset_settings(name) for name in plan.datasets()}
+    jobs |= {("contexts", name): plan.contexts_settings(name) for name in plan.encoders()}
     jobs |= {("train", job.experiment, job.id): job.settings for job in plan.train_jobs()}
     for name in plan.experiments:
-        for point, one in plan.points[name].items():
-            for estimator in one.experiment.estimators:
-                if point not in plan.estimate_points(name, estimator):
-                    continue
-                for block in plan.estimate_blocks(name, point, estimator):
-                    jobs["estimate", name, estimator, point, block] = plan.estimate_settings(
-                        name, point, block, estimator
-                    )
-                    if not plan.reads_weights(estimator):
-                        jobs["activations", name, point, block] = plan.activation_settings(name, point, block)
-        for estimator in plan.experiments[name].estimators:
-            for stack in set(plan.estimate_points(name, estimator)) - set(plan.points[name]):
-                jobs["estimate", name, estimator, stack, "all"] = plan.estimate_settings(name, stack, "all", estimator)
+        for place, block, estimator in plan.tables_of(name):
+            jobs["estimate", name, estimator, place, block] = plan.estimate_settings(name, place, block, estimator)
+        for point, block in recordings(plan, name):
+            jobs["activations", name, point, block] = plan.activation_settings(name, point, block)
+    for group in plan.estimate_groups():
+        jobs[group_key(group)] = plan.group_settings(group)
     for document in plan.documents:
         jobs["claims", document] = plan.claims_settings(document)
         jobs["notebook", document] = plan.notebook_settings(document)
@@ -42,12 +34,35 @@ def settings(plan):
     jobs |= {("truth", str(k)): plan.truth_settings(str(k)) for k in range(len(plan.truth_parts()))}
     jobs["truth", "sweeps"] = plan.truth_sweep_settings()
     jobs["page",] = plan.report_settings()
-    return {key: canonical_json(value) for key, value in jobs.items()}
+    return {key: canonical_json(value.model_dump()) for key, value in jobs.items()}
+
+
+def recordings(plan, experiment):
+    """Point and block of the activation files that some estimator reads."""
+    tables = plan.tables_of(experiment)
+    return sorted({(p, b) for p, b, estimator in tables if plan.config.estimators[estimator].reads == "activations"})
+
+
+def group_key(group):
+    return ("group", group.experiment, group.place, group.block, group.scope)
+
+
+def members(plan):
+    """The tables of every group by the keys of both."""
+    return {
+        group_key(group): {("estimate", group.experiment, e, group.place, group.block) for e in group.estimators}
+        for group in plan.estimate_groups()
+    }
 
 
 @functools.cache
 def before():
-    return settings(Plan(parse(DEFAULT)))
+    return settings(plan())
+
+
+@functools.cache
+def members_before():
+    return members(plan())
 
 
 def leaves(node, path=()):
@@ -58,24 +73,28 @@ def leaves(node, path=()):
         yield path, node
 
 
+CUT = (
+    "estimators", "values", "widths", "counts", "sizes", "factors", "sigmas", "dimensions", "samples", "chains",
+    "alphas", "variances",
+)  # fmt: skip
+
+
 def changed_value(path, value):
     """Another valid value of a leaf, or None where there is none to be had by a rule this simple."""
     if isinstance(value, bool):
         return not value
+    if path[-1] == "every_until":
+        return 0 if value else 10  # a log-spaced grid may hold the next epoch already, and no epoch is after the last
     if isinstance(value, int):
-        return value + (10 if path[-1] == "every_until" else 1)  # a log-spaced grid may hold the next epoch already
+        return value + 1
     if isinstance(value, float):
         return value / 2 if value else 0.25
     if path[-1] in ("title", "caption", "citation", "results", "data_root"):
         return value + "x"
-    if (
-        isinstance(value, list)
-        and len(value) > 1
-        and path[-1] in ("estimators", "values", "widths", "counts", "sizes", "factors", "sigmas")
-    ):
+    if isinstance(value, list) and len(value) > 1 and (path[-1] in CUT or path[-2:-1] == ("axes",)):
         return value[:-1]
     others = {
-        "tanh": "relu", "sgd": "adam", "adam": "sgd", "hidden": "all", "all": "hidden",
+        "tanh": "relu", "relu": "tanh", "sigmoid": "tanh", "sgd": "adam", "adam": "sgd", "hidden": "all", "all": "hidden",
         "shuffled": "task", "majority": "parity", "T5": "T4",
     }  # fmt: skip
     return others.get(value) if isinstance(value, str) else None
@@ -90,7 +109,7 @@ def family(name):
 
 
 def allowed(path, job):
-    """Whether a job's settings may change with the leaf at `path`."""
+    """Whether a job's settings may change with the leaf at `path`; what a group may do, its tables say."""
     kind = job[0]
     if kind == "page":
         return True  # the manifest holds the whole config
@@ -112,17 +131,23 @@ def allowed(path, job):
     if top == "documents":
         return kind == "notebook" and job[1] == name
     if kind in ("claims", "notebook"):
+        only_training = part(path) == "training" and path[-1] not in COUNTED
         used = {DEFAULT["experiments"][name].get("document"), *parents_document(name)}
-        return job[1] in used
+        return job[1] in used and not only_training
     if kind in ("dataset", "convergence", "truth") or job[1] not in family(name):
         return False
+    if kind == "contexts":
+        return part(path) in ("model", "axes", "dataset")
     if part(path) == "probe":
         return kind in ("activations", "estimate")
     if part(path) == "estimators":
         return kind in ("estimate", "activations")
-    if part(path) == "training" and path[-1] not in ("epochs", "steps_per_epoch", "loss"):
+    if part(path) == "training" and path[-1] not in (*COUNTED, "loss"):
         return kind == "train"
     return True
+
+
+COUNTED = ("epochs", "steps_per_epoch")  # of the training, on which the snapshots depend
 
 
 def part(path):
@@ -158,31 +183,96 @@ CASES = [(path, new) for path, old in leaves(DEFAULT) if (new := changed_value(p
 
 
 def test_the_cases_cover_every_section():
-    assert {path[0] for path, _ in CASES} >= set(DEFAULT) - {"results"}
-    assert len(CASES) > 150
+    assert {path[0] for path, _ in CASES} >= set(DEFAULT) - {"results", "only"}
+    assert {path[1] for path, _ in CASES if path[0] == "documents"} == set(DEFAULT["documents"])
+    parts = {part(path) for path, _ in CASES if path[0] == "experiments"}
+    assert parts == {"model", "training", "snapshots", "seeds", "axes", "probe", "estimators"}
+    assert len(CASES) > 350
 
 
 @pytest.mark.parametrize("section", sorted({".".join(path[:2]) for path, _ in CASES}))
 def test_a_leaf_changes_only_jobs_that_depend_on_it(section):
     for path, new in (case for case in CASES if ".".join(case[0][:2]) == section):
-        raw = copy.deepcopy(DEFAULT)
+        leaf, raw = ".".join(map(str, path)), copy.deepcopy(DEFAULT)
         functools.reduce(dict.__getitem__, path[:-1], raw)[path[-1]] = new
-        after = settings(Plan(parse(raw)))
-        if path == ("results",):  # where files lie is no setting but that of the links on the page
-            assert {k[0] for k in after if after[k] != before()[k]} == {"page"}
-            continue
+        changed = Plan(parse(raw))
+        after = settings(changed)
         different = {job for job in after.keys() | before().keys() if after.get(job) != before().get(job)}
-        if path[-1] == "enabled":
-            assert {job[1] for job in different if job[0] in ("claims", "notebook")} == {path[1]}
+        if path == ("results",):  # where files lie is no setting but that of the stages that find many by name
+            assert {job[0] for job in different} == {"page", "claims"}
             continue
-        wrong = sorted(job for job in different if not allowed(path, job))
-        assert not wrong, f"{'.'.join(map(str, path))} reruns {wrong[:3]}"
-        assert ("page",) in different, f"{'.'.join(map(str, path))} changes nothing"
-        assert required(path, different), f"{'.'.join(map(str, path))} must rerun a job that reads it"
+        groups = members(changed)
+        regrouped = {
+            job
+            for job in groups.keys() | members_before().keys()
+            if groups.get(job) != members_before().get(job) or groups[job] & different
+        }
+        assert {job for job in different if job[0] == "group"} == regrouped, f"{leaf}: a group is more than its tables"
+        unused = {job for job in different if job[0] == "dataset" and path[2:3] == ("axes",) and job not in after}
+        wrong = sorted(job for job in different - regrouped - unused if not allowed(path, job))
+        assert not wrong, f"{leaf} reruns {wrong[:3]}"
+        assert ("page",) in different, f"{leaf} changes nothing"
+        assert required(path, different), f"{leaf} must rerun a job that reads it"
+
+
+@pytest.mark.parametrize("document", sorted(DEFAULT["documents"]))
+def test_a_run_without_a_document_differs_in_its_jobs_alone(document):
+    others = [name for name in DEFAULT["documents"] if name != document]
+    left = plan({"only": others})
+    after = settings(left)
+    different = {job for job in after.keys() | before().keys() if after.get(job) != before().get(job)}
+    assert {job[1] for job in different if job[0] in ("claims", "notebook")} == {document}
+    gone = {name for name, experiment in config().experiments.items() if experiment.document == document}
+    assert different - {("page",)} == before().keys() - after.keys()
+    kinds = ("train", "contexts", "estimate", "activations", "group")
+    assert {job[1] for job in different if job[0] in kinds} == {job[1] for job in before() if job[0] in kinds} & gone
+    assert {job[1] for job in different if job[0] == "dataset"} == set(plan().datasets()) - set(left.datasets())
+
+
+def test_titles_of_figures_are_settings_of_the_page_alone():
+    assert set(DEFAULT["documents"]["kong2019"]) == {"title", "citation"}
+    title = plan().figures_of("kong2019")["F1"].title
+    assert [job for job, text in before().items() if title in text] == [("page",)]
+
+
+def test_a_full_run_has_few_jobs():
+    full = plan()
+    studies = [["truth_sweeps"], ["convergence"], ["page"]]
+    jobs = [
+        full.datasets(),
+        full.train_jobs(),
+        [(name, *recording) for name in full.experiments for recording in recordings(full, name)],
+        full.estimate_groups(),
+        full.encoders(),
+        [("claims", document) for document in full.documents],
+        [("notebook", document) for document in full.documents],
+        full.truth_parts(),
+        *studies,
+    ]
+    assert set(full.documents) == set(DEFAULT["documents"])
+    assert all(jobs)
+    assert sum(map(len, jobs)) <= 250
+
+
+def test_groups_hold_every_table_once():
+    full = plan()
+    tables = [full.estimates(name, *table) for name in full.experiments for table in full.tables_of(name)]
+    grouped = [path for group in full.estimate_groups() for path in full.group_outputs(group)]
+    assert sorted(grouped) == sorted(tables)
+    assert len(set(grouped)) == len(grouped)
+    names = [group.name for group in full.estimate_groups()]
+    assert len(set(names)) == len(names)
+    for group in full.estimate_groups():
+        jobs = full.group_settings(group).jobs
+        assert [job.estimator for job in jobs] == list(group.estimators)
+        assert {job.experiment for job in jobs} == {group.experiment}
+        reads = {full.config.estimators[estimator].reads for estimator in group.estimators}
+        assert len(reads) == 1
+        assert ("activations" in full.group_inputs(group)) == (reads == {"activations"})
 
 
 def test_snapshots_of_the_12_bit_experiment():
-    experiment = read("config.yaml").experiments["goldfeld_noisy"]
+    experiment = config().experiments["goldfeld_noisy"]
     epochs = snapshot_epochs(experiment)
     assert len(epochs) == 86
     assert epochs[0] == 0
@@ -195,27 +285,30 @@ def test_snapshots_of_the_12_bit_experiment():
 
 
 def test_every_seed_lies_in_one_block():
-    plan = Plan(read("config.yaml"))
-    for name in plan.experiments:
-        for point, one in plan.points[name].items():
-            blocks = plan.blocks(name, point).values()
+    full = plan()
+    for name in full.experiments:
+        for point, one in full.points[name].items():
+            blocks = full.blocks(name, point).values()
             assert [seed for block in blocks for seed in block.seeds] == list(range(one.experiment.seeds))
 
 
 def test_the_benchmark_reaches_its_document_and_no_other():
-    plan = Plan(read("config.yaml"))
-    shown = [document for document in plan.documents if plan.claims_inputs(document).get("truth")]
-    assert shown == ["estimators"]
-    assert set(plan.claims_inputs("estimators")["truth"]) == {*plan.truth_parts(), *plan.truth_sweeps().values()}
-    assert [plan.truth_settings(str(k))["part"] for k in range(len(plan.truth_parts()))] == [0, 1, 2, 3]
-    assert plan.look_inside("estimators") == "infoflow.truth"
+    full = plan()
+    truth = {*full.truth_parts(), *full.truth_sweeps().values()}
+    read = {document: set(full.claims_inputs(document).get("studies", [])) for document in full.documents}
+    assert [document for document in full.documents if read[document] & truth] == ["estimators"]
+    assert read["estimators"] == truth
+    assert [document for document in full.documents if full.needs_benchmark(document)] == ["estimators"]
+    assert [full.truth_settings(str(k)).part for k in range(len(full.truth_parts()))] == [0, 1, 2, 3]
+    assert "src/infoflow/truth/tasks.py" in full.notebook_sources("estimators")
+    assert "src/infoflow/truth/tasks.py" not in full.notebook_sources("kong2019")
     stage = sources("infoflow.truth.stage")
     assert {f"src/infoflow/estimators/{name}.py" for name in ("binning", "kde", "knn", "noisy", "renyi")} < set(stage)
-    assert not [file for file in stage if "/figures/" in file or "/claims/" in file or "/training/" in file]
+    assert not [file for file in stage if any(part in file for part in ("/documents/", "/plotting/", "/training/"))]
 
 
 def test_an_overlay_runs_the_benchmark_alone():
-    plan = Plan(read("config.yaml", "configs/paper.yaml", "configs/estimators.yaml"))
+    plan = Plan(read_default("configs/paper.yaml", "configs/estimators.yaml"))
     assert list(plan.documents) == ["estimators"]
     assert not plan.experiments
     assert plan.config.truth.sizes[-1] == 8192
@@ -224,23 +317,91 @@ def test_an_overlay_runs_the_benchmark_alone():
 
 @pytest.mark.parametrize(("document", "extensions"), [("goldfeld2019", {"X3", "E1", "E2"}), ("yu2018", {"E1"})])
 def test_an_overlay_runs_a_document_and_its_extensions_alone(document, extensions):
-    plan = Plan(read("config.yaml", "configs/paper.yaml", f"configs/{document}.yaml"))
-    assert list(plan.documents) == [document]
-    assert extensions <= set(plan.documents[document].figures)
+    alone = Plan(read_default("configs/paper.yaml", f"configs/{document}.yaml"))
+    assert list(alone.documents) == [document]
+    assert extensions <= set(alone.figures_of(document))
+    assert not extensions & set(plan().figures_of(document))
+
+
+def apart(files, *parts):
+    """None of the files lies in one of these parts of the package."""
+    return not [file for file in files if any(file.startswith(f"src/infoflow/{part}/") for part in parts)]
 
 
 def test_sources_follow_imports_and_stay_apart():
-    training = sources("infoflow.training.ensemble")
+    full = plan()
+    training = full.train_sources("kong_f2_as_published")
     assert {
-        "src/infoflow/training/ensemble.py", "src/infoflow/training/optimisers.py", "src/infoflow/training/losses.py",
-        "src/infoflow/models/mlp.py", "src/infoflow/io.py", "src/infoflow/seeds.py",
+        "src/infoflow/training/stage.py", "src/infoflow/training/ensemble.py", "src/infoflow/training/optimisers.py",
+        "src/infoflow/training/losses.py", "src/infoflow/models/__init__.py", "src/infoflow/models/mlp.py",
+        "src/infoflow/storage/files.py", "src/infoflow/seeds.py",
     } <= set(training)  # fmt: skip
-    assert not [file for file in training if "/estimators/" in file or "/figures/" in file or "/claims/" in file]
-    plan = Plan(read("config.yaml"))
-    linearised, binned = plan.estimate_sources("linearised"), plan.estimate_sources("binned")
+    assert apart(training, "estimators", "estimation", "documents", "plotting", "verdicts", "report", "plan", "config")
+    assert "src/infoflow/models/cnn.py" not in training
+    binned = sources("infoflow.estimation.stage", "infoflow.estimation.binning")
+    linearised = sources("infoflow.estimation.stage", "infoflow.estimation.linearised")
     assert "src/infoflow/estimators/noisy.py" in linearised
     assert "src/infoflow/estimators/noisy.py" not in binned
     assert "src/infoflow/estimators/binning.py" in binned
+
+
+def test_jobs_with_networks_rerun_with_their_networks_code():
+    full = plan()
+    for job in full.train_jobs():
+        files, settings = full.train_sources(job.id), job.settings
+        assert network_file(settings.model) in files, job.id
+        assert f"src/infoflow/training/{settings.trainer}.py" in files
+    for name in full.experiments:
+        networks = {network_file(point.experiment.model) for point in full.points[name].values()}
+        assert networks <= set(full.record_sources(name))
+        assert "src/infoflow/recording/record.py" in full.record_sources(name)
+        assert networks <= set(full.notebook_sources(full.experiments[name].document))
+        for group in full.groups_of(name):
+            if "weights" in full.group_inputs(group):
+                assert networks <= set(full.group_sources(group)), group.path
+    for encoder in full.encoders():
+        assert network_file(full.experiments[encoder].model) in sources("infoflow.recording.contexts")
+
+
+def network_file(model):
+    return f"src/infoflow/models/{model.network.split(':')[0]}.py"
+
+
+@pytest.mark.parametrize("document", sorted(DEFAULT["documents"]))
+def test_claims_and_notebooks_rerun_with_their_documents_code(document):
+    full, folder = plan(), f"src/infoflow/documents/{document}"
+    claims, notebook = full.claims_sources(document), full.notebook_sources(document)
+    assert {f"{folder}/{name}.py" for name in ("__init__", "claims", "tables")} <= set(claims)
+    assert "src/infoflow/verdicts/rule.py" in claims
+    assert apart(claims, "plotting", "report", "training", "plan", "config")
+    assert f"{folder}/figures.py" not in claims
+    assert f"{folder}/figures.py" in notebook
+    assert f"{folder}/claims.py" not in notebook
+    others = [name for name in DEFAULT["documents"] if name != document]
+    assert apart({*claims, *notebook}, *(f"documents/{name}" for name in others))
+    kinds = {
+        full.config.estimators[name].kind
+        for experiment in full.document_experiments(document)
+        for name in full.experiments[experiment].estimators
+    }
+    assert {f"src/infoflow/estimation/{kind}.py" for kind in kinds} <= set(notebook)
+
+
+def test_a_group_is_made_by_its_own_estimators_alone():
+    full = plan()
+    kinds = {f"src/infoflow/estimation/{section.kind}.py" for section in full.config.estimators.values()}
+    for group in full.estimate_groups():
+        own = {f"src/infoflow/estimation/{full.config.estimators[name].kind}.py" for name in group.estimators}
+        made_by = set(full.group_sources(group))
+        assert {*own, "src/infoflow/estimation/stage.py"} <= made_by
+        assert made_by & kinds <= imported_by(own), group.path
+        assert apart(made_by, "documents", "plotting", "verdicts", "report", "plan", "config")
+
+
+def imported_by(files):
+    """Package files that those are made of: themselves and what they import."""
+    modules = [file.removeprefix("src/").removesuffix(".py").replace("/", ".") for file in files]
+    return set(sources(*modules))
 
 
 def test_thinning_by_every_keeps_the_shape_of_the_grid():
@@ -255,43 +416,36 @@ def test_thinning_takes_one_rule(given):
 
 
 def test_a_disabled_document_costs_nothing():
-    raw = copy.deepcopy(DEFAULT)
-    raw["documents"]["yu2018"]["enabled"] = False
-    plan = Plan(parse(raw))
-    assert "yu2018" in plan.config.documents
-    assert "yu2018" not in plan.documents
-    assert not [job for job in plan.train_jobs() if job.id.startswith("yu_")]
-    assert not {"mnist", "fashion_mnist", "svhn"} & set(plan.datasets())
+    left = plan({"only": [name for name in DEFAULT["documents"] if name != "yu2018"]})
+    assert "yu2018" in left.config.documents
+    assert "yu2018" not in left.documents
+    assert not [job for job in left.train_jobs() if job.id.startswith("yu_")]
+    assert not {"mnist", "fashion_mnist", "svhn"} & set(left.datasets())
 
 
 def test_snapshots_within_an_epoch_and_lists_as_axis_values():
-    plan = Plan(parse(DEFAULT))
-    assert "dataset~mnist.initialisation~xavier.filters~6-16" in plan.points["yu_filters"]
-    (point,) = [p for p in plan.points["yu_baseline"] if p == "dataset~mnist.initialisation~xavier"]
-    steps = snapshot_epochs(plan.points["yu_baseline"][point].experiment)
+    full = plan()
+    assert "dataset~mnist.initialisation~xavier.filters~6-16" in full.points["yu_filters"]
+    (point,) = [p for p in full.points["yu_baseline"] if p == "dataset~mnist.initialisation~xavier"]
+    steps = snapshot_epochs(full.points["yu_baseline"][point].experiment)
     assert {0, 1, 469, 1407, 4690} <= set(steps)
     assert steps[-1] == 4690
     assert sum(0 < step < 469 for step in steps) >= 10
-    controls = plan.estimate_settings("yu_baseline", point, "all", "renyi_controls")
-    assert {0, 1407, 4690} <= set(controls["snapshots"]) <= set(steps)
-    assert (
-        plan.estimate_settings("yu_filters", "dataset~mnist.initialisation~xavier.filters~2-6", "all", "renyi_maps")[
-            "axes"
-        ]["model.filters"]
-        == "2-6"
-    )
+    controls = full.estimate_settings("yu_baseline", point, "all", "renyi_controls")
+    assert {0, 1407, 4690} <= set(controls.snapshots) <= set(steps)
+    small = "dataset~mnist.initialisation~xavier.filters~2-6"
+    (labels,) = full.estimate_settings("yu_filters", small, "all", "renyi_maps").points
+    assert labels.axes["model.filters"] == "2-6"
 
 
 def test_one_line_changes_the_data_set():
-    raw = copy.deepcopy(DEFAULT)
-    raw["experiments"]["yu_depth"]["axes"]["dataset"] = ["fashion_mnist"]
-    plan = Plan(parse(raw))
-    assert {p.experiment.dataset for p in plan.points["yu_depth"].values()} == {"fashion_mnist"}
+    changed = plan({"experiments": {"yu_depth": {"axes": {"dataset": ["fashion_mnist"]}}}})
+    assert {p.experiment.dataset for p in changed.points["yu_depth"].values()} == {"fashion_mnist"}
 
 
 def test_matrix_renyi_reads_convolutional_networks_only():
-    raw = copy.deepcopy(DEFAULT)
-    raw["experiments"]["goldfeld_deterministic"]["estimators"] = ["renyi_planes"]
-    plan = Plan(parse(raw))
+    changed = plan({"experiments": {"goldfeld_deterministic": {"estimators": ["renyi_planes"]}}})
     with pytest.raises(InputError, match="models of kind cnn, vgg11, resnet18, not mlp"):
-        plan.estimate_settings("goldfeld_deterministic", "orthonormal~0.0", "all", "renyi_planes")
+        changed.estimate_settings("goldfeld_deterministic", "orthonormal~0.0", "all", "renyi_planes")
+    with pytest.raises(InputError, match="models of kind cnn, vgg11, resnet18, not mlp"):
+        changed.check()

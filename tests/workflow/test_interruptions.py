@@ -26,7 +26,7 @@ def command(folder, cores, epochs=40_000):
     training = {"training": {"epochs": epochs}}
     overlay = {"experiments": {"kong_f2": {**training, "variants": {"corrected": training}}}}
     (folder / "slow.yaml").write_text(json.dumps(overlay), encoding="utf-8")
-    configs = ["--configfile", "config.yaml", "configs/smoke.yaml", "slow.yaml"]
+    configs = ["--configfile", "configs/smoke.yaml", "slow.yaml"]
     return [sys.executable, "-m", "infoflow.cli", "run", "--cores", str(cores), *configs, "--", TARGET]
 
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.workflow
 TARGET = "results-smoke/estimates/kong_f2/as_published/all.scalar_clusters.parquet"
+TRAINING, GROUP = "train_kong_f2_as_published", "estimate_kong_f2_as_published_all"  # the rules that make it
 
 
 def copy_to(folder):
@@ -25,7 +26,7 @@ def copy_to(folder):
 
 
 def snakemake(folder, *options, overlays=(), target=TARGET):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "config.yaml", "configs/smoke.yaml"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "configs/smoke.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
     made = subprocess.run(
         [*command, *overlays, *options, "--", target], cwd=folder, env=environment, capture_output=True, text=True
@@ -72,12 +73,13 @@ def test_touching_reruns_nothing(run):
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
-        ("estimators: {scalar_clusters: {gap: 4.0}}", {"estimate"}),
-        ("estimators: {scalar_chain: {kind: scalar_chain}, scalar_density: {bins: 50}}", set()),
-        ("experiments: {kong_f2: {training: {learning_rate: 1.0e-3}}}", {"train_kong_f2_as_published", "estimate"}),
+        ("estimators: {scalar_clusters: {gap: 4.0}}", {GROUP}),
+        ("estimators: {scalar_density: {bins: 50}}", {GROUP}),  # of the same recording
+        ("estimators: {linearised: {draws: 2}}", set()),
+        ("experiments: {kong_f2: {training: {learning_rate: 1.0e-3}}}", {TRAINING, GROUP}),
         ("experiments: {kong_f3: {seeds: 4}}", set()),
-        ("datasets: {four30: {std: 0.6}}", {"dataset", "train_kong_f2_as_published", "estimate"}),
-        ("documents: {kong2019: {figures: {F1: {title: Another}}}}", set()),
+        ("datasets: {four30: {std: 0.6}}", {"dataset", TRAINING, GROUP}),
+        ("documents: {kong2019: {title: Another}}", set()),
     ],
 )
 def test_an_edit_of_the_config_reruns_what_depends_on_it(run, overlay, expected):
@@ -89,7 +91,7 @@ def test_editing_an_estimator_does_not_retrain(run):
     before = file.read_text(encoding="utf-8")
     file.write_text(before + "# a comment\n", encoding="utf-8")
     try:
-        assert rules(run) == {"estimate"}
+        assert rules(run) == {GROUP}
     finally:
         file.write_text(before, encoding="utf-8")
 
@@ -99,7 +101,7 @@ def test_an_unknown_key_ends_the_run_with_one_clear_line(run):
     made = snakemake(run, overlays=["overlay.yaml"])
     assert made.returncode != 0
     (line,) = [line for line in made.said.splitlines() if "learning_rat:" in line]
-    assert "overlay.yaml: experiments.kong_f2.training.learning_rat: unknown key" in line
+    assert "overlay.yaml:1: experiments.kong_f2.training.learning_rat: unknown key" in line
     assert "Traceback" not in made.said
 
 
@@ -122,8 +124,7 @@ def test_a_job_of_a_cluster_writes_the_files_that_it_lacks(run):
     settings = run / "results-smoke/.settings"
     names = sorted(path.name for path in settings.iterdir())
     shutil.rmtree(settings)
-    job = "estimate:experiment=kong_f2,point=as_published,block=all,estimator=scalar_clusters"
-    options = ["--mode", "remote", "--target-jobs", job, "--allowed-rules", "estimate", "--nolock", "--force"]
+    options = ["--mode", "remote", "--target-jobs", f"{GROUP}:", "--allowed-rules", GROUP, "--nolock", "--force"]
     made = snakemake(run, *options)
     assert made.returncode == 0, made.said
     assert {path.name for path in settings.iterdir()} <= set(names)
@@ -140,7 +141,7 @@ def test_the_environment_of_another_folder_is_refused(run, tmp_path):
     assert "activate the environment of this folder" in made.stdout + made.stderr
 
 
-@pytest.mark.parametrize(("options", "blamed"), [([], "overlay.yaml"), (["--config", "seed=text"], "--config")])
+@pytest.mark.parametrize(("options", "blamed"), [([], "overlay.yaml:1"), (["--config", "seed=text"], "--config")])
 def test_a_wrong_value_is_blamed_on_what_sets_it(run, options, blamed):
     """Snakemake lists the Snakefile's own config last, although what is given beside it overrides it."""
     (run / "overlay.yaml").write_text("seed: word", encoding="utf-8")

@@ -11,7 +11,7 @@ for document in PLAN.documents:
             f"claims_{document}"
         input:
             **PLAN.claims_inputs(document),
-            src=sources(f"infoflow.claims.{document}", "infoflow.claims.stage"),
+            src=PLAN.claims_sources(document),
         output:
             **PLAN.tables(document),
             claims=PLAN.claims(document),
@@ -27,10 +27,8 @@ for document in PLAN.documents:
             mem_mb=3000,
         params:
             settings=in_file(PLAN.claims_settings, document=document),
-            inputs=in_file(PLAN.claims_inputs, document=document),
             tables=lambda wildcards, output: os.path.dirname(output[0]),
         message:
             f"claims of {document}"
         shell:
-            "infoflow claims --settings {params.settings:q} --inputs {params.inputs:q}"
-            " --tables {params.tables:q} --output {output.claims:q} > {log:q} 2>&1"
+            "infoflow claims --settings {params.settings:q} --tables {params.tables:q} --output {output.claims:q} > {log:q} 2>&1"

@@ -1,13 +1,13 @@
-"""Helpers: the checked config, the plan of the run, and the files that hold what jobs are told. No rules here."""
+"""Helpers: the checked config, the plan of the run, and the files that hold the settings of jobs. No rules here."""
 
 import os
 
 import infoflow
 import infoflow.config
-from infoflow.config import InputError
-from infoflow.job_files import JobFiles
+from infoflow.errors import InputError
 from infoflow.plan import Plan, sources
 from infoflow.runtime import launch, locks
+from infoflow.storage.job_files import JobFiles
 
 
 def read_plan():
@@ -51,9 +51,7 @@ wildcard_constraints:
     experiment="[a-z0-9_]+",
     point="[a-z0-9_.~-]+",
     block="all|seeds[0-9]+to[0-9]+",
-    estimator="[a-z0-9_]+",
     part="[0-9]+",
-    fold="[0-9]+",
     document="[a-z0-9_]+",
 
 
@@ -64,10 +62,5 @@ def job_file(value):
 
 
 def in_file(function, **fixed):
-    """A params function: path of the file with what `function`, a method of the plan, says of the wildcards by name."""
+    """A params function: path of the file with what `function`, a method of the plan, returns for the wildcards by name."""
     return lambda wildcards: job_file(function(**fixed, **wildcards))
-
-
-def estimate_inputs(wildcards):
-    """Files of an estimate job by name."""
-    return PLAN.estimate_inputs(**wildcards)

@@ -1,43 +1,46 @@
-"""Estimates: one estimator over one activation file, or over the weights of a scalar chain.
+"""Estimates: all estimators of one recording in one job, which reruns as a group.
 
-Inputs:  activations of a block, or weights and data set of a point
-Outputs: results/estimates/<experiment>/<point>/<block>.<estimator>.parquet
+Inputs:  activations of a block, or weights of a point or a stack and their data set
+Outputs: results/estimates/<experiment>/<point or stack>/<block>.<estimator>.parquet
 """
 
+for group in PLAN.estimate_groups():
 
-rule estimate:
-    """Run one estimator over one file."""
-    input:
-        unpack(estimate_inputs),
-        src=lambda wildcards: PLAN.estimate_sources(wildcards.estimator),
-    output:
-        f"{PLAN.root}/estimates/{{experiment}}/{{point}}/{{block}}.{{estimator}}.parquet",
-    log:
-        f"{PLAN.root}/logs/estimates/{{experiment}}/{{point}}/{{block}}.{{estimator}}.log",
-    benchmark:
-        f"{PLAN.root}/benchmarks/estimate/{{experiment}}/{{point}}/{{block}}.{{estimator}}.tsv"
-    priority: 50
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards: PLAN.estimate_memory(wildcards.estimator),
-    params:
-        settings=in_file(PLAN.estimate_settings),
-        inputs=in_file(PLAN.estimate_inputs),
-    message:
-        "{wildcards.estimator} on {wildcards.experiment} {wildcards.point} {wildcards.block}"
-    shell:
-        "infoflow estimate --settings {params.settings:q} --inputs {params.inputs:q} --output {output:q} > {log:q} 2>&1"
+    rule:
+        name:
+            f"estimate_{group.name}"
+        input:
+            **PLAN.group_inputs(group),
+            src=PLAN.group_sources(group),
+        output:
+            PLAN.group_outputs(group),
+        log:
+            f"{PLAN.root}/logs/estimates/{group.path}.log",
+        benchmark:
+            f"{PLAN.root}/benchmarks/estimate/{group.path}.tsv"
+        priority: 50
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=PLAN.group_memory(group),
+        params:
+            settings=in_file(PLAN.group_settings, group=group),
+            inputs=in_file(PLAN.group_inputs, group=group),
+            outputs=in_file(PLAN.group_outputs, group=group),
+        message:
+            f"{', '.join(group.estimators)} on {group.experiment} {group.place} {group.block}"
+        shell:
+            "infoflow estimate --settings {params.settings:q} --inputs {params.inputs:q}"
+            " --outputs {params.outputs:q} > {log:q} 2>&1"
 
 
 rule convergence:
     """How fast the sample-propagation estimate converges where the truth is known."""
     input:
-        src=sources("infoflow.estimate", without=("infoflow.estimators",))
-        + sources("infoflow.estimators.noisy"),
+        src=sources("infoflow.estimation.convergence"),
     output:
-        f"{PLAN.root}/estimates/convergence.parquet",
+        PLAN.convergence(),
     log:
         f"{PLAN.root}/logs/estimates/convergence.log",
     benchmark:

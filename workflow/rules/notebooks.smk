@@ -15,13 +15,8 @@ for document in PLAN.documents:
             source=f"notebooks/{document}.ipynb",
             claims=PLAN.claims(document),
             tables=list(PLAN.tables(document).values()),
-            weights=PLAN.claims_inputs(document)["weights"],
-            src=sources(
-                f"infoflow.figures.{document}",
-                "infoflow.figures",
-                PLAN.look_inside(document),
-                "infoflow.notebook",
-            ),
+            weights=PLAN.document_weights(document),
+            src=PLAN.notebook_sources(document),
         output:
             notebook=f"{PLAN.root}/notebooks/{document}.ipynb",
             html=f"{PLAN.root}/notebooks/{document}.html",
@@ -65,7 +60,9 @@ for document in PLAN.documents:
             source=f"notebooks/{document}.ipynb",
             tables=PLAN.reference_tables(document),
             src=sources(
-                f"infoflow.figures.{document}", "infoflow.figures", "infoflow.notebook"
+                f"infoflow.documents.{document}.figures",
+                "infoflow.plotting",
+                "infoflow.report.notebook",
             ),
         output:
             html=f"results/reference-figures/{document}.html",

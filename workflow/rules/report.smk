@@ -13,8 +13,8 @@ rule page:
         notebooks=[
             f"{PLAN.root}/notebooks/{document}.html" for document in PLAN.documents
         ],
-        datasets=[f"{PLAN.root}/data/{dataset}.h5" for dataset in PLAN.datasets()],
-        src=sources("infoflow.report"),
+        datasets=[PLAN.dataset(dataset) for dataset in PLAN.datasets()],
+        src=sources("infoflow.report.page"),
     output:
         index=f"{PLAN.root}/index.html",
         claims=f"{PLAN.root}/claims.parquet",

@@ -11,7 +11,7 @@ for job in PLAN.train_jobs():
             f"train_{job.id}"
         input:
             dataset=PLAN.dataset_of(job.experiment, job.points[0].id),
-            src=sources(f"infoflow.training.{PLAN.trainer(job.experiment)}"),
+            src=PLAN.train_sources(job.id),
         output:
             weights=[PLAN.weights(job.experiment, point.id) for point in job.points],
             history=[PLAN.history(job.experiment, point.id) for point in job.points],
@@ -29,9 +29,8 @@ for job in PLAN.train_jobs():
             settings=in_file(PLAN.train_settings, job=job.id),
             folders=in_file(PLAN.train_folders, job=job.id),
             resume=f"{PLAN.root}/.resume",
-            trainer=PLAN.trainer(job.experiment),
         message:
-            f"training {job.id}: {len(job.points)} x {job.settings['seeds']} networks, {job.settings['training']['epochs']} epochs"
+            f"training {job.id}: {len(job.points)} x {job.settings.seeds} networks, {job.settings.training.epochs} epochs"
         shell:
             "infoflow train --settings {params.settings:q} --dataset {input.dataset:q}"
-            " --folders {params.folders:q} --resume {params.resume:q} --trainer {params.trainer} > {log:q} 2>&1"
+            " --folders {params.folders:q} --resume {params.resume:q} > {log:q} 2>&1"

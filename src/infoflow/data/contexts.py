@@ -9,47 +9,48 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 import torch
 
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import Attributes, DataSet
+from infoflow.errors import InputError
 from infoflow.estimators import renyi
-from infoflow.io import InputError, canonical_json, read_h5
 from infoflow.seeds import torch_generator
+from infoflow.storage.files import canonical_json
+from infoflow.storage.hdf5 import read_h5
 
 BATCH, BATCHES = 64, 10
 LOW, HIGH = 0.3, 0.95  # of log2 n: between them the kernel tells samples apart without isolating them
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arrays and attributes; `settings["inputs"]` are the files of the folds in order.
+def make(job: DatasetJob) -> DataSet:
+    """Arrays and attributes; `job.inputs` are the files of the folds in order.
 
     Raises:
         InputError: the folds are of different data.
     """
-    read = [read_h5(path, "x", "y", "group", "split") for path in settings["inputs"]]
+    read = [read_h5(path, "x", "y", "group", "split") for path in job.inputs]
     first, about = read[0]
     if any(not np.array_equal(arrays["y"], first["y"]) for arrays, _ in read):
-        raise InputError(
-            f"datasets.{settings['dataset']}: the folds hold different utterances; remove results/contexts"
-        )
+        raise InputError(f"datasets.{job.dataset}: the folds hold different utterances; remove results/contexts")
     x, split = np.stack([arrays["x"] for arrays, _ in read]), np.stack([arrays["split"] for arrays, _ in read])
     scaled = {name: scale(x, split) for name, scale in SCALES.items()}
-    seen = {name: saturation(values, split, settings) for name, values in scaled.items()}
-    chosen = settings["scale"] if settings["scale"] != "auto" else choose(seen)
+    seen = {name: saturation(values, split, job) for name, values in scaled.items()}
+    chosen = job.section.scale if job.section.scale != "auto" else choose(seen)
     print(
         f"S(K)/log2 {BATCH}: " + ", ".join(f"{k} {v:.3f}" for k, v in seen.items()) + f"; taken: {chosen}", flush=True
     )
     arrays = {"x": scaled[chosen].astype(np.float32), "y": first["y"], "group": first["group"], "split": split}
     kept = {name: about[name] for name in ("classes", "class_names", "tier", "licence", "stand_in")}
-    said = {
+    provenance = {
         "folds": [int(attributes["fold"]) for _, attributes in read],
         "scale": chosen,
         "scales": canonical_json(seen),
-        "source": f"contexts of {settings['experiment']}: {about['source']}",
+        "source": f"contexts of {job.section.experiment}: {about['source']}",
     }
-    return arrays, {**kept, **said}
+    return arrays, {**kept, **provenance}
 
 
 def _raw(x: np.ndarray, split: np.ndarray) -> np.ndarray:
@@ -72,15 +73,15 @@ def _zscore(x: np.ndarray, split: np.ndarray) -> np.ndarray:
 SCALES = {"none": _raw, "unit_norm": _unit_norm, "zscore": _zscore}
 
 
-def saturation(x: np.ndarray, split: np.ndarray, settings: dict[str, Any]) -> float:
+def saturation(x: np.ndarray, split: np.ndarray, job: DatasetJob) -> float:
     """Mean S_2(K)/log2 n over batches of n = 64 training samples of every fold (fewer where a fold is smaller)."""
     values = []
     for k, own in enumerate(split == 0):
-        generator = torch_generator(settings["seed"], k, "scale")
+        generator = torch_generator(job.seed, k, "scale")
         samples = torch.from_numpy(x[k, own]).double()
         for _ in range(BATCHES):
             batch = samples[torch.randperm(len(samples), generator=generator)[:BATCH]]
-            exponents = renyi.squared_distances(batch[None]) / (2 * settings["variance"])
+            exponents = renyi.squared_distances(batch[None]) / (2 * job.section.variance)
             values.append(float(renyi.side(exponents, 2.0).entropy) / math.log2(len(batch)))
     return float(np.mean(values))
 
@@ -91,6 +92,6 @@ def choose(seen: dict[str, float]) -> str:
     return inside[0] if inside else min(seen, key=lambda name: abs(seen[name] - (LOW + HIGH) / 2))
 
 
-def scales(attributes: dict[str, Any]) -> dict[str, float]:
+def scales(attributes: Attributes) -> dict[str, float]:
     """S(K)/log2 64 by scale, from a data set's attributes."""
     return json.loads(attributes["scales"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from infoflow.data import images
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.data.reading import images
 from infoflow.data.standins import garments
 
 ABOUT = {
@@ -15,6 +15,6 @@ ABOUT = {
 }
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Images (n, 1, 28, 28), labels 0–9 and split."""
-    return images.make(settings, ABOUT, images.read_idx_folder, garments.draw, images.write_idx_folder)
+    return images.make(job, ABOUT, images.read_idx_folder, garments.draw, images.write_idx_folder)

@@ -5,51 +5,52 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from infoflow.data import mel, music
-from infoflow.data.local_files import FMA_AUDIO, FMA_TRACKS
-from infoflow.io import InputError
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import Attributes, DataSet
+from infoflow.data.reading import mel, music
+from infoflow.data.reading.local_files import FMA_AUDIO, FMA_TRACKS
+from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
 
-CACHE = music.CACHE
 STANDIN_SECONDS = 6.0
 SUBSETS = ("small", "medium", "large")  # each holds the ones before it
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Spectrograms of FMA's tracks with genres, artists as groups, and FMA's own split (validation and test held out)."""
     from infoflow.data.standins.music import GENRES
     from infoflow.data.standins.music import write as compose
 
-    if settings["source"] == "standin":
-        seconds = min(STANDIN_SECONDS, math.ceil(settings["samples"] / mel.RATE))
-        settings = {**settings, "samples": min(settings["samples"], round(seconds * mel.RATE))}
+    if job.section.source == "standin":
+        seconds = min(STANDIN_SECONDS, math.ceil(job.section.samples / mel.RATE))
+        section = job.section.model_copy(update={"samples": min(job.section.samples, round(seconds * mel.RATE))})
+        job = job.model_copy(update={"section": section})
         with tempfile.TemporaryDirectory() as folder:
-            rng = numpy_generator(settings["seed"], "fma", "stand-in")
-            compose(Path(folder), settings["per_genre"], seconds, rng)
-            said = {
+            rng = numpy_generator(job.seed, "fma", "stand-in")
+            compose(Path(folder), job.section.per_genre, seconds, rng)
+            provenance = {
                 "source": "composed music in FMA's layout",
                 "tier": "stand-in",
                 "licence": "MIT (generated)",
                 "stand_in": True,
             }
-            return _finish(settings, Path(folder), GENRES, said, relative=True)
-    said = {"source": f"FMA-small under {settings['data_root']}", "tier": "T3", "licence": "that of each track"}
-    return _finish(settings, Path(settings["data_root"]), GENRES, said)
+            return _finish(job, Path(folder), GENRES, provenance, relative=True)
+    provenance = {"source": f"FMA-small under {job.data_root}", "tier": "T3", "licence": "that of each track"}
+    return _finish(job, Path(job.data_root), GENRES, provenance)
 
 
 def _finish(
-    settings: dict[str, Any], root: Path, genres: tuple[str, ...], said: dict[str, Any], relative: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    job: DatasetJob, root: Path, genres: tuple[str, ...], provenance: Attributes, relative: bool = False
+) -> DataSet:
     tracks, left_out = read(root)
-    if not settings["published_split"]:
+    if not job.section.published_split:
         tracks = [t._replace(part="") for t in tracks]
-    arrays, attributes = music.finish(settings, tracks, genres, said, left_out)
-    if settings["medleys"] and arrays["x"].shape[-1] < mel.frames(settings["medley_samples"]):
-        rng = numpy_generator(settings["seed"], "fma", "medleys")
-        arrays = music.medleys(arrays, settings["medleys"], mel.frames(settings["medley_samples"]), rng)
-        attributes["source"] += f", {settings['medleys']} medleys"
+    arrays, attributes = music.finish(job, tracks, genres, provenance, left_out)
+    if job.section.medleys and arrays["x"].shape[-1] < mel.frames(job.section.medley_samples):
+        rng = numpy_generator(job.seed, "fma", "medleys")
+        arrays = music.medleys(arrays, job.section.medleys, mel.frames(job.section.medley_samples), rng)
+        attributes["source"] += f", {job.section.medleys} medleys"
     if relative:  # the folder is gone by now
         attributes["record"] = attributes["record"].replace(f"{root}/", "")
     return arrays, attributes

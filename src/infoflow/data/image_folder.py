@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from infoflow.data import images
-from infoflow.io import InputError
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.data.reading import images
+from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Images (n, channels, size, size), labels by the alphabetical order of the classes, and split.
 
     Raises:
         InputError: there are fewer than two classes, a class has no image, or files cannot be read (all are named).
     """
-    path = Path(settings["data_root"]) / settings["path"]
-    where = f"datasets.{settings['dataset']}.path: {path}"
+    path = Path(job.data_root) / job.section.path
+    where = f"datasets.{job.dataset}.path: {path}"
     files = {name: _images(path / name) for name in _classes(path, where)}
     if empty := [name for name, found in files.items() if not found]:
         raise InputError(f"{where}: no {', '.join(SUFFIXES)} file in {', '.join(empty)}; remove the folder or fill it")
     x, unreadable = [], []
     for file in (file for found in files.values() for file in found):
         try:
-            x.append(_read(file, settings["size"], settings["channels"]))
+            x.append(_read(file, job.section.size, job.section.channels))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow raises on damaged files
             unreadable.append(str(file.relative_to(path)))
     if unreadable:
         more = f" and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
         raise InputError(f"{where}: cannot read {', '.join(unreadable[:10])}{more}; mend or remove them")
     y = np.repeat(np.arange(len(files)), [len(found) for found in files.values()])
-    rng = numpy_generator(settings["seed"], "image_folder", "split")
-    labelled = np.stack(x), y, images.stratified_split(y, settings["train_fraction"], rng)
-    return images.finish(settings, labelled, tuple(files), {"source": f"own images: {path}", "tier": "own"})
+    rng = numpy_generator(job.seed, "image_folder", "split")
+    labelled = np.stack(x), y, images.stratified_split(y, job.section.train_fraction, rng)
+    return images.finish(job, labelled, tuple(files), {"source": f"own images: {path}", "tier": "own"})
 
 
 def _classes(path: Path, where: str) -> list[str]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from infoflow.data import music
-from infoflow.io import InputError
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.data.reading import music
+from infoflow.errors import InputError
 
-CACHE = music.CACHE
 SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Spectrograms, genres by the names of their folders; every file is a group of its own."""
-    path = Path(settings["data_root"]) / settings["path"]
-    where = f"datasets.{settings['dataset']}.path: {path}"
+    path = Path(job.data_root) / job.section.path
+    where = f"datasets.{job.dataset}.path: {path}"
     if not path.is_dir():
         raise InputError(f"{where}: no such folder")
     genres = sorted(f.name for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
@@ -30,4 +30,4 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
                 left_out.append(f"{file}: not {', '.join(SUFFIXES)}, left out")
     if empty := sorted(set(genres) - {t.genre for t in tracks}):
         raise InputError(f"{where}: no {', '.join(SUFFIXES)} file in {', '.join(empty)}; remove the folder or fill it")
-    return music.finish(settings, tracks, genres, {"source": f"own recordings: {path}", "tier": "own"}, left_out)
+    return music.finish(job, tracks, genres, {"source": f"own recordings: {path}", "tier": "own"}, left_out)

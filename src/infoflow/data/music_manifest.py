@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from infoflow.data import music
-from infoflow.io import InputError
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.data.reading import music
+from infoflow.errors import InputError
 
-CACHE = music.CACHE
 
-
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Spectrograms; paths are relative to the table; without `group` every file is one of its own."""
-    path = Path(settings["data_root"]) / settings["path"]
-    tracks = read(path, f"datasets.{settings['dataset']}.path: {path}")
-    said = {"source": f"own recordings: {path}", "tier": "own"}
-    return music.finish(settings, tracks, sorted({t.genre for t in tracks}), said)
+    path = Path(job.data_root) / job.section.path
+    tracks = read(path, f"datasets.{job.dataset}.path: {path}")
+    provenance = {"source": f"own recordings: {path}", "tier": "own"}
+    return music.finish(job, tracks, sorted({t.genre for t in tracks}), provenance)
 
 
 def read(path: Path, where: str) -> list[music.Track]:

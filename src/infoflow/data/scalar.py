@@ -6,75 +6,73 @@ themselves, or quadrature nodes dense enough for the scalar-chain estimate.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from infoflow.io import InputError
+from infoflow.config.datasets import ScalarData
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
 
 
-def sample(settings: dict[str, Any], count: int, rng: np.random.Generator) -> np.ndarray:
+def sample(section: ScalarData, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `count` inputs from the population."""
-    population = settings["population"]
+    population = section.population
     if population == "points":
-        return rng.choice(np.array(settings["values"]), count)
+        return rng.choice(np.array(section.values), count)
     if population == "uniform":
-        return rng.uniform(settings["low"], settings["high"], count)
+        return rng.uniform(section.low, section.high, count)
     centre = rng.choice([-1.0, 1.0], count) if population == "normal_mixture" else 0.0
-    return centre + settings["std"] * rng.standard_normal(count)
+    return centre + section.std * rng.standard_normal(count)
 
 
-def targets(settings: dict[str, Any], x: np.ndarray) -> np.ndarray:
+def targets(section: ScalarData, x: np.ndarray) -> np.ndarray:
     """Targets of inputs: those listed for points, else one of two by the sign of x."""
-    if settings["population"] == "points":
-        table = dict(zip(settings["values"], settings["targets"], strict=True))
+    if section.population == "points":
+        table = dict(zip(section.values, section.targets, strict=True))
         return np.array([table[value] for value in x])
-    low, high = settings["targets"]
+    low, high = section.targets
     return np.where(x > 0, high, low)
 
 
-def population(settings: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def population(section: ScalarData) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and probabilities of the population, each (m,)."""
-    if settings["population"] == "points":
-        values = np.array(settings["values"])
+    if section.population == "points":
+        values = np.array(section.values)
         return values, np.full(len(values), 1 / len(values))
     from infoflow.estimators.noisy import continuous_inputs
 
-    options = {"uniform": ("low", "high"), "normal": ("std",), "normal_mixture": ("std",)}[settings["population"]]
-    given = {k: settings[k] for k in options}
-    nodes, probabilities = continuous_inputs(settings["population"], resolution=settings["resolution"], **given)
+    options = {"uniform": ("low", "high"), "normal": ("std",), "normal_mixture": ("std",)}[section.population]
+    given = {k: getattr(section, k) for k in options}
+    nodes, probabilities = continuous_inputs(section.population, resolution=section.resolution, **given)
     return np.asarray(nodes), np.asarray(probabilities)
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Samples of every seed and the population."""
-    expected = len(settings["values"]) if settings["population"] == "points" else 2
-    if len(settings["targets"]) != expected:
+    expected = len(job.section.values) if job.section.population == "points" else 2
+    if len(job.section.targets) != expected:
         raise InputError(
-            f"datasets.{settings['dataset']}.targets: expected {expected} numbers, found {len(settings['targets'])}"
+            f"datasets.{job.dataset}.targets: expected {expected} numbers, found {len(job.section.targets)}"
         )
-    sizes = settings["train"], settings["test"]
+    sizes = job.section.train, job.section.test
     x = np.stack(
-        [
-            sample(settings, sum(sizes), numpy_generator(settings["seed"], seed, "data"))
-            for seed in range(settings["seeds"])
-        ]
+        [sample(job.section, sum(sizes), numpy_generator(job.seed, seed, "data")) for seed in range(job.section.seeds)]
     )
-    nodes, probabilities = population(settings)
+    nodes, probabilities = population(job.section)
     arrays = {
         "x": x[..., None].astype(np.float32),  # (seeds, samples, 1)
-        "y": targets(settings, x.ravel()).reshape(x.shape).astype(np.float32),
+        "y": targets(job.section, x.ravel()).reshape(x.shape).astype(np.float32),
         "split": np.repeat(np.array([0, 1], np.uint8), sizes),
         "probe_x": nodes,
         "probe_probability": probabilities,
     }
     attributes = {
-        "source": f"generated: {settings['population']}",
-        "continuous": settings["population"] != "points",
+        "source": f"generated: {job.section.population}",
+        "continuous": job.section.population != "points",
         "tier": "T0",
         "licence": "MIT (generated)",
         "stand_in": False,
-        "classes": len(set(settings["targets"])),
+        "classes": len(set(job.section.targets)),
     }
     return arrays, attributes

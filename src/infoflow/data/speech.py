@@ -15,65 +15,67 @@ from typing import Any
 
 import numpy as np
 
-from infoflow.data import audio, descriptors, images
-from infoflow.data.corpora import EMOTIONS, READERS, STATED, Listing, Utterance, folds
-from infoflow.data.local_files import SPEECH
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.data.reading import audio, descriptors, images
+from infoflow.data.reading.corpora import EMOTIONS, READERS, STATED, Listing, Utterance, folds
+from infoflow.data.reading.local_files import SPEECH
 from infoflow.data.standins import emotional_speech
-from infoflow.io import InputError, canonical_json
+from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
+from infoflow.storage.files import canonical_json
 
-CACHE = ".descriptors"  # kept beside the data set
 TIERS = {"emodb": "T2", "manifest": "own"}
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Sequences and labels, and what is known of the corpus.
 
     Raises:
         InputError: the corpus is not there or empty, files cannot be used and `bad_files` is `stop`, or sessions do not
             pair two speakers.
     """
-    where, corpus = f"datasets.{settings['dataset']}", SPEECH[settings["corpus"]]
-    stand_in = settings["source"] == "standin"
-    with _folder(settings) as folder:
-        listing = READERS[settings["corpus"]](folder)
+    where, corpus = f"datasets.{job.dataset}", SPEECH[job.section.corpus]
+    stand_in = job.section.source == "standin"
+    with _folder(job) as folder:
+        listing = READERS[job.section.corpus](folder)
         found = len(listing.utterances) + sum(listing.others.values())
         if not listing.utterances:
             raise InputError(f"{where}: no utterance of {', '.join(EMOTIONS)} in {folder}; {corpus.how}")
-        listing.utterances = _subset(listing.utterances, settings)
-        tasks = [(str(u.file), settings["pitch"], settings.get("cache")) for u in listing.utterances]
-        made = audio.each(descriptors.one_file, tasks, settings.get("workers", 1), "recordings")
+        listing.utterances = _subset(listing.utterances, job)
+        tasks = [(str(u.file), job.section.pitch, job.cache) for u in listing.utterances]
+        made = audio.each(descriptors.one_file, tasks, job.workers, "recordings")
         problems = [*listing.problems, *(problem for _, ps in made for problem in ps)]
         problems = [p._replace(file=_below(p.file, folder), what=p.what.replace(f"{folder}/", "")) for p in problems]
-        problems = audio.settle(where, found + len(listing.problems), problems, settings["bad_files"])
+        problems = audio.settle(where, found + len(listing.problems), problems, job.section.bad_files)
     kept = [(u, frames) for u, (frames, _) in zip(listing.utterances, made, strict=True) if frames is not None]
-    arrays, names = _arrays(kept, settings, where)
-    said = {
+    arrays, names = _arrays(kept, job, where)
+    provenance = {
         "source": corpus.title,
-        "tier": TIERS.get(settings["corpus"], "T3"),
+        "tier": TIERS.get(job.section.corpus, "T3"),
         "licence": corpus.licence,
         "stand_in": False,
     }
     if stand_in:
         source = f"synthesised speech in place of {corpus.title}"
-        said = {"source": source, "tier": "stand-in", "licence": "MIT (generated)", "stand_in": True}
-    counted = {} if stand_in else STATED.get(settings["corpus"], {})
+        provenance = {"source": source, "tier": "stand-in", "licence": "MIT (generated)", "stand_in": True}
+    counted = {} if stand_in else STATED.get(job.section.corpus, {})
     return arrays, {
-        **said, **names, **_counts(kept, listing, counted), "features": list(descriptors.NAMES),
+        **provenance, **names, **_counts(kept, listing, counted), "features": list(descriptors.NAMES),
         "left_out": len({p.file for p in problems if p.fatal}),
         "problems": canonical_json([tuple(p) for p in problems[:100]]), "problem_count": len(problems),
     }  # fmt: skip
 
 
-def _subset(utterances: list[Utterance], settings: dict[str, Any]) -> list[Utterance]:
+def _subset(utterances: list[Utterance], job: DatasetJob) -> list[Utterance]:
     """At most `limit` of them, drawn so that every speaker and class keeps its share."""
-    limit = settings.get("limit")
+    limit = job.section.limit
     if limit is None or limit >= len(utterances):
         return utterances
     labels, speakers = (
         np.unique([getattr(u, k) for u in utterances], return_inverse=True)[1] for k in ("label", "speaker")
     )
-    kept = images.subset(labels, speakers, limit, numpy_generator(settings["seed"], "speech", "limit"))
+    kept = images.subset(labels, speakers, limit, numpy_generator(job.seed, "speech", "limit"))
     return [utterances[i] for i in kept]
 
 
@@ -83,19 +85,17 @@ def _below(file: str, folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _folder(settings: dict[str, Any]) -> Iterator[Path]:
+def _folder(job: DatasetJob) -> Iterator[Path]:
     """The corpus on the disk, or a stand-in that is written for the time of reading."""
-    if settings["source"] != "standin":
-        yield Path(settings["data_root"]) / (settings["path"] or SPEECH[settings["corpus"]].folder)
+    if job.section.source != "standin":
+        yield Path(job.data_root) / (job.section.path or SPEECH[job.section.corpus].folder)
         return
     with tempfile.TemporaryDirectory() as folder:
-        emotional_speech.write(Path(folder), numpy_generator(settings["seed"], "speech", "stand-in"))
+        emotional_speech.write(Path(folder), numpy_generator(job.seed, "speech", "stand-in"))
         yield Path(folder)
 
 
-def _arrays(
-    kept: list[tuple[Utterance, np.ndarray]], settings: dict[str, Any], where: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _arrays(kept: list[tuple[Utterance, np.ndarray]], job: DatasetJob, where: str) -> DataSet:
     """Arrays of the usable utterances, and the names behind their numbers."""
     speakers = folds([utterance for utterance, _ in kept], where)
     labels = {utterance.label for utterance, _ in kept}
@@ -103,7 +103,7 @@ def _arrays(
     lengths = np.array([len(frames) for _, frames in kept])
     group = np.array([speakers.index(utterance.speaker) for utterance, _ in kept])
     x = np.concatenate([frames for _, frames in kept])
-    if settings["normalise"] == "speaker":
+    if job.section.normalise == "speaker":
         x = descriptors.normalise(x, np.repeat(group, lengths))
     arrays = {
         "x": x.astype(np.float32),
@@ -116,7 +116,7 @@ def _arrays(
 
 
 def _counts(kept: list[tuple[Utterance, np.ndarray]], listing: Listing, stated: dict[str, int]) -> dict[str, Any]:
-    """Utterances of each class, those the document states, the other emotions; a difference is said aloud."""
+    """Utterances of each class, those the document states, the other emotions; differences are printed."""
     counts = Counter(utterance.label for utterance, _ in kept)
     for label, number in stated.items():
         if counts[label] != number:

@@ -7,14 +7,15 @@ published format; that of torchvision refuses all but the published ones.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.io import loadmat, savemat
 
-from infoflow.data import images
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.data.reading import images
 from infoflow.data.standins import house_numbers
-from infoflow.io import InputError
+from infoflow.errors import InputError
 
 ABOUT = {
     "tier": "T3",
@@ -82,6 +83,6 @@ def write_folder(folder: Path, labelled: images.Labelled) -> None:
         write_mat(folder / f"{part}_32x32.mat", x[split == number], y[split == number])
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Images (n, 1, 28, 28), digits 0–9 and split."""
-    return images.make(settings, ABOUT, read_folder, house_numbers.draw, write_folder)
+    return images.make(job, ABOUT, read_folder, house_numbers.draw, write_folder)

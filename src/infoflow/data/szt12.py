@@ -7,10 +7,10 @@ with all 4096 labels of the task; the triple (w, e, a) takes 64 values.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
 from infoflow.seeds import numpy_generator
 
 NEIGHBOURS = (
@@ -39,12 +39,12 @@ def labels(x: np.ndarray) -> np.ndarray:
     return (114 * w - 11 * w**2 + 24 * e - 12 * a > 429.5).astype(np.int64)
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """All patterns with labels and one random split, the same for every seed."""
     x = patterns()
-    order = numpy_generator(settings["seed"], "szt12", "split").permutation(len(x))
+    order = numpy_generator(job.seed, "szt12", "split").permutation(len(x))
     split = np.ones(len(x), np.uint8)
-    split[order[: round(settings["train_fraction"] * len(x))]] = 0
+    split[order[: round(job.section.train_fraction * len(x))]] = 0
     arrays = {"x": x.astype(np.float32), "y": labels(x), "split": split}
     attributes = {
         "source": "generated from the rule on the icosahedron",

@@ -6,27 +6,27 @@ answer has variance 1 without noise.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from infoflow.io import InputError
+from infoflow.config.jobs import DatasetJob
+from infoflow.data import DataSet
+from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
 
 
-def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def make(job: DatasetJob) -> DataSet:
     """Inputs (seeds, samples, N), answers (seeds, samples), split, and the teachers (seeds, N)."""
-    inputs, relevant = settings["inputs"], settings["relevant"]
+    inputs, relevant = job.section.inputs, job.section.relevant
     if relevant > inputs:
-        raise InputError(f"datasets.{settings['dataset']}.relevant: {relevant} of {inputs} inputs")
-    sizes = settings["train"], settings["test"]
+        raise InputError(f"datasets.{job.dataset}.relevant: {relevant} of {inputs} inputs")
+    sizes = job.section.train, job.section.test
     x, y, teachers = [], [], []
-    for seed in range(settings["seeds"]):
-        rng = numpy_generator(settings["seed"], settings["dataset"], seed, "data")
+    for seed in range(job.section.seeds):
+        rng = numpy_generator(job.seed, job.dataset, seed, "data")
         teacher = np.zeros(inputs)
         teacher[:relevant] = rng.standard_normal(relevant) * np.sqrt(inputs / relevant)
         x.append(rng.standard_normal((sum(sizes), inputs)) / np.sqrt(inputs))
-        y.append(x[-1] @ teacher + settings["noise_std"] * rng.standard_normal(sum(sizes)))
+        y.append(x[-1] @ teacher + job.section.noise_std * rng.standard_normal(sum(sizes)))
         teachers.append(teacher)
     arrays = {
         "x": np.stack(x).astype(np.float32),
@@ -40,6 +40,6 @@ def make(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "licence": "MIT (generated)",
         "stand_in": False,
         "relevant": relevant,
-        "noise_std": settings["noise_std"],
+        "noise_std": job.section.noise_std,
     }
     return arrays, attributes

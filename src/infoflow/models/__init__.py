@@ -8,27 +8,22 @@ A family is a class with
     forward(parameters, x, noise)           output (nets, batch, classes), observed values [(nets, batch, width)]
     moments(parameters, x, std)             {layer: Moments(mean, covariance, shift)} of one network
 
-`noise` has shape (nets, noise_units, batch), already scaled by its standard deviation, or is None.
-A family whose layers act otherwise while it trains has `training`, which the training stage switches.
+`noise` has shape (nets, noise_units, batch), already scaled by its standard deviation, or is None. Families with
+train-time behaviour (batch norm) expose `training`, which the training stage switches.
 """
 
+from __future__ import annotations
+
+import importlib
 from typing import Any
 
-from infoflow.models.audio_cnn import AudioResNet, SimpleCnn
-from infoflow.models.cnn import Cnn
-from infoflow.models.deep_cnn import ResNet18, Vgg11
-from infoflow.models.mlp import Mlp
-from infoflow.models.recurrent import Recurrent
-
-FAMILIES = {
-    "mlp": Mlp, "recurrent": Recurrent, "cnn": Cnn, "vgg11": Vgg11, "resnet18": ResNet18, "simple_cnn": SimpleCnn, "audio_resnet": AudioResNet,
-}  # fmt: skip
-Network = Mlp | Recurrent | Cnn | Vgg11 | ResNet18 | SimpleCnn | AudioResNet
+from infoflow.config.models import ModelSection
 
 
-def build(settings: dict[str, Any], input_shape: tuple[int, ...], classes: int | None = None) -> Network:
+def build(section: ModelSection, input_shape: tuple[int, ...], classes: int | None = None) -> Any:
     """The stacked network of a model section, for inputs of one shape; `classes` of the data fill a section's null."""
-    options = {k: v for k, v in settings.items() if k not in {"kind", "noise_std"}}
+    options = section.model_dump(exclude={"kind", "noise_std"})
     if "classes" in options and options["classes"] is None:
         options["classes"] = classes
-    return FAMILIES[settings["kind"]](input_shape=input_shape, **options)
+    network = getattr(importlib.import_module(section.module), section.network.split(":")[1])
+    return network(input_shape=input_shape, **options)

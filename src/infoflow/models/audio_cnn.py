@@ -10,8 +10,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from infoflow.io import InputError
-from infoflow.models.normalised import Normalised
+from infoflow.errors import InputError
+from infoflow.models.batch_norm import Normalised
 
 
 class SimpleCnn(Normalised):

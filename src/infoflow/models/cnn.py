@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.models.activations import ACTIVATIONS
 from infoflow.models.mlp import Moments
 

@@ -11,9 +11,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from infoflow.io import InputError
+from infoflow.errors import InputError
+from infoflow.models.batch_norm import Normalised
 from infoflow.models.cnn import MaxPool
-from infoflow.models.normalised import Normalised
 
 SIDE = 32
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.models.activations import ACTIVATIONS, DERIVATIVES, SECOND_DERIVATIVES
 
 

@@ -5,6 +5,7 @@ A dry run of Snakemake makes every job's command; each is then parsed as the com
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import logging
@@ -13,24 +14,26 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.runtime.memory import available_mb
+from infoflow.storage import job_files
 
 LONGEST = 16_000  # bytes of a command; a shell takes a command as one argument, which may hold 131 072
 TARGETS = ("all", "reference")
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], parser: argparse.ArgumentParser) -> int:
     """Look at every job, print a line, and return 0.
 
     Args:
         arguments: options of Snakemake, such as `--configfile`.
+        parser: the parser of the jobs' commands.
 
     Raises:
         InputError: one line for each fault, of the config or of a job.
     """
     jobs = _jobs(arguments)
-    faults = [f"{job['rule_name']}: {fault}" for job in jobs for fault in _faults(job)]
+    faults = [f"{job['rule_name']}: {fault}" for job in jobs for fault in _faults(job, parser)]
     if faults:
         raise InputError("\n".join(dict.fromkeys(faults)))
     rules = Counter(job["rule_name"].split("_")[0] for job in jobs)
@@ -60,7 +63,7 @@ def _jobs(arguments: Sequence[str]) -> list[dict[str, Any]]:
 
     listener = Listener()
     options = ["--dry-run", "--forceall", "--nolock", "--cores", "all", "--resources", f"mem_mb={2**40}", *arguments]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as output:
         logging.getLogger("snakemake").addHandler(listener)
         try:
             main([*options, "--", *TARGETS])
@@ -70,11 +73,11 @@ def _jobs(arguments: Sequence[str]) -> list[dict[str, Any]]:
         finally:
             logging.getLogger("snakemake").removeHandler(listener)
     if status or not jobs:
-        raise InputError("\n".join(messages) or said.getvalue().strip() or "Snakemake finds no job")
+        raise InputError("\n".join(messages) or output.getvalue().strip() or "Snakemake finds no job")
     return jobs
 
 
-def _faults(job: dict[str, Any]) -> list[str]:
+def _faults(job: dict[str, Any], parser: argparse.ArgumentParser) -> list[str]:
     """What is wrong with a job, in words."""
     faults = []
     command = job["shellcmd"]
@@ -83,21 +86,26 @@ def _faults(job: dict[str, Any]) -> list[str]:
     needed = job["resources"].get("mem_mb", 0)
     if needed > available_mb():
         faults.append(f"asks for {needed} MB of memory, but all jobs together may take {available_mb()} here")
-    return [*faults, *_argument_faults(command)]
+    return [*faults, *_argument_faults(command, parser)]
 
 
-def _argument_faults(command: str) -> list[str]:
+def _argument_faults(command: str, parser: argparse.ArgumentParser) -> list[str]:
     """What the command line would refuse."""
-    from infoflow import cli, job_files
-
     words = shlex.split(command.split(" > ", 1)[0])
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stderr(io.StringIO()) as complaint:
         try:
-            options = vars(cli.command_parser().parse_args(words[1:]))
+            options = vars(parser.parse_args(words[1:]))
         except SystemExit:
-            return [said.getvalue().strip().splitlines()[-1]]
-    return [
-        f"--{name} {options[name]}: not among the files that this plan names"
-        for name in cli.JOB_FILES
-        if options.get(name) and options[name] not in job_files.NAMED
-    ]
+            return [complaint.getvalue().strip().splitlines()[-1]]
+    stage = options["command"]
+    faults = []
+    for name in ("settings", *stage.lists):
+        path = options[name]
+        if path not in job_files.NAMED:
+            faults.append(f"--{name} {path}: not among the files that this plan names")
+            continue
+        try:
+            job_files.parse(job_files.NAMED[path], path, stage.model() if name == "settings" else None)
+        except InputError as error:
+            faults.append(str(error))
+    return faults

@@ -24,18 +24,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+Command = Callable[[Sequence[str]], int]
 SOCKET = "INFOFLOW_WARM"  # names the socket to the jobs
 PRELOAD = ("torch", "pandas", "pyarrow.parquet", "h5py", "safetensors.torch", "scipy.stats", "scipy.special")
 STAGES = (
-    "infoflow.data.stage", "infoflow.training.ensemble", "infoflow.probing.record", "infoflow.estimate",
-    "infoflow.claims.trajectories", "infoflow.claims.stage", "infoflow.truth", "librosa.feature.spectral",
+    "infoflow.data.stage", "infoflow.training.ensemble", "infoflow.recording.record", "infoflow.estimation.stage",
+    "infoflow.estimation.renyi", "infoflow.estimation.wide_layers", "infoflow.estimation.scalar_chain",
+    "infoflow.verdicts.trajectories", "infoflow.verdicts.stage", "infoflow.truth", "librosa.feature.spectral",
 )  # fmt: skip
 NOTEBOOKS = (
     "papermill", "nbconvert", "ipykernel.kernelapp", "matplotlib.backends.backend_svg", "seaborn",
-    "infoflow.figures.document", "infoflow.inside",
+    "infoflow.plotting.document", "infoflow.estimation.recompute",
 )  # fmt: skip
 STREAMS = 3  # standard input, output and error
 LONGEST = 100  # bytes of a socket's path; Linux allows 107, macOS 103
@@ -51,7 +53,7 @@ GRACE = 3.0  # seconds that a forked process has to clean up
 @contextlib.contextmanager
 def server(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Keep a server while the block runs; yields the variable that leads jobs to it, or none where no socket can be made."""
-    from infoflow.runtime import processes  # here, since every job imports this module
+    from infoflow.runtime import processes
 
     with contextlib.ExitStack() as stack:
         address = _address(stack)
@@ -60,7 +62,7 @@ def server(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
             yield {}
             return
         threads = {"OMP_NUM_THREADS": "1"}  # libraries must not start threads before the fork
-        command = [sys.executable, "-m", "infoflow.runtime.forkserver", address]
+        command = [sys.executable, "-m", "infoflow.cli", "serve", "--socket", address]
         process = processes.start(command, stdin=subprocess.PIPE, env={**environment, **threads})
         try:
             yield {SOCKET: address}
@@ -130,8 +132,8 @@ def _status(connection: socket.socket) -> int | None:
 # --- the server's side ---------------------------------------------------------------------------------------
 
 
-def serve(address: str) -> None:
-    """Fork a process for every connection until standard input ends."""
+def serve(address: str, command: Command) -> None:
+    """Fork a process for every connection until standard input ends; it runs `command` with the arguments of the job."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(128)
@@ -150,7 +152,7 @@ def serve(address: str) -> None:
             with connection, contextlib.suppress(OSError):  # a fork that fails closes the connection
                 if _sources() == sources and os.fork() == 0:
                     listener.close()
-                    _handle_request(connection)
+                    _handle_request(connection, command)
 
 
 def _sources() -> dict[str, tuple[int, int]]:
@@ -164,7 +166,7 @@ def _sources() -> dict[str, tuple[int, int]]:
     return found
 
 
-def _handle_request(connection: socket.socket) -> None:
+def _handle_request(connection: socket.socket, command: Command) -> None:
     """Run one command in this forked process, answer with its status, and end with every process that it started."""
     os.setsid()
     status = 1
@@ -180,7 +182,7 @@ def _handle_request(connection: socket.socket) -> None:
             request = json.loads(text.read(int.from_bytes(size, "big")))
         connection.sendall(TAKEN)
         threading.Thread(target=_exit_when_client_closes, args=(connection,), daemon=True).start()
-        status = _run(request)
+        status = _run(request, command)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -198,12 +200,10 @@ def _exit_when_client_closes(connection: socket.socket) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _run(request: dict) -> int:
+def _run(request: dict, command: Command) -> int:
     import traceback
 
     import torch
-
-    from infoflow import cli
 
     os.chdir(request["folder"])
     os.umask(request["umask"])
@@ -212,29 +212,9 @@ def _run(request: dict) -> int:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     sys.argv = ["infoflow", *request["arguments"]]
     try:
-        return cli.main(request["arguments"])
+        return command(request["arguments"])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException:
         traceback.print_exc()
         return 1
-
-
-def snakemake(arguments: list[str]) -> None:
-    """Snakemake with a quiet queue: it looks for jobs to start when one has ended, and at no other time.
-
-    Every look sets a timer for another, so that looks add up to a fifth of a core where jobs are short: the timers come
-    too late to matter here, and end with the run.
-    """
-    from snakemake.cli import main
-
-    try:
-        main(["--max-jobs-per-timespan", "1000000/1h", *arguments])
-    finally:
-        for thread in threading.enumerate():
-            if isinstance(thread, threading.Timer):
-                thread.cancel()
-
-
-if __name__ == "__main__":
-    snakemake(sys.argv[2:]) if sys.argv[1] == "snakemake" else serve(sys.argv[1])

@@ -17,7 +17,7 @@ from typing import IO
 
 import psutil
 
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.runtime import forkserver, locks, processes
 
 FOLDER = Path(".snakemake")
@@ -41,11 +41,12 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
         locks.clear()
         prefer_own_commands()
         environment = {**os.environ, **caches()}
-        command = [sys.executable, "-m", *(("infoflow.runtime.forkserver", "snakemake") if warm else ("snakemake",))]
         processes.adopt_orphans()
         with _received() as received, forkserver.server(environment) if warm else contextlib.nullcontext({}) as address:
             process = processes.start(
-                [*command, *arguments], env={**environment, **address}, pass_fds=[handle.fileno()]
+                [sys.executable, "-m", "snakemake", *arguments],
+                env={**environment, **address},
+                pass_fds=[handle.fileno()],
             )
             status = _wait(process, received)
         processes.kill(processes.descendants(), GRACE)
@@ -108,15 +109,15 @@ def _wait(process: subprocess.Popen, received: list[int]) -> int:
     with contextlib.suppress(OSError):  # the terminal may be gone
         name = signal.Signals(received[0]).name
         print(f"\ninfoflow: {name}: ending the jobs; a second signal kills them", file=sys.stderr, flush=True)
-    told: set[psutil.Process] = set()
+    asked: set[psutil.Process] = set()
     deadline = time.monotonic() + GRACE
     process.terminate()  # Snakemake starts no further job, and waits for those that run
     while process.poll() is None and time.monotonic() < deadline and len(received) == 1:
         jobs = set(processes.descendants(process.pid))
-        for job in jobs - told:
+        for job in jobs - asked:
             with contextlib.suppress(psutil.Error):
                 job.terminate()
-        told |= jobs
+        asked |= jobs
         time.sleep(0.05)
     if process.poll() is None:
         processes.kill(processes.descendants(process.pid), GRACE)

@@ -16,7 +16,8 @@ from typing import Any
 
 import psutil
 
-from infoflow.io import InputError, write_json
+from infoflow.errors import InputError
+from infoflow.storage.files import write_json
 
 LOCKS = Path(".snakemake/locks")
 HOLDER = Path(".snakemake/infoflow-holder.json")

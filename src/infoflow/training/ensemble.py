@@ -7,11 +7,8 @@ pass over the training set, or a single update where `steps_per_epoch` says how 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,48 +16,52 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from infoflow.io import InputError, atomic, canonical_json, locked, read_h5, write_table
+from infoflow.config.jobs import TrainJob
+from infoflow.errors import InputError
 from infoflow.models import build
+from infoflow.progress import Progress
 from infoflow.seeds import torch_generator
+from infoflow.storage.files import atomic, canonical_json, locked
+from infoflow.storage.hdf5 import read_h5
+from infoflow.storage.tables import write_table
 from infoflow.training.losses import accuracy, class_scatter, per_sample_loss
 from infoflow.training.optimisers import Adam, Sgd, orthonormal_step
+from infoflow.training.resume import SAVE_EVERY, State, key, part
 
 NOISE_BUFFER = 2**22  # random numbers drawn at once: many epochs for a scalar net, one for a wide one
 EVALUATION_BUFFER = 2**23  # layer values alive while a split is evaluated
-SAVE_EVERY = float(os.environ.get("INFOFLOW_SAVE_EVERY", "30"))  # seconds between two resume states
 
 
 def run(
-    settings: dict[str, Any],
+    job: TrainJob,
     dataset: str,
     folders: list[str],
-    resume_folder: str,
+    resume: str,
     save_every: float = SAVE_EVERY,
-    trainer: Callable[[dict[str, Any], str], Any] | None = None,
+    trainer: Callable[[TrainJob, str], Any] | None = None,
 ) -> None:
-    """Train the ensemble that `settings` describes and write one folder a point; `trainer` is `Ensemble` by default.
+    """Train the stack that `job` describes and write one folder a point; `trainer` is `Ensemble` by default.
 
-    Resume state lies under `resume_folder` until the outputs are written; a killed job goes on from it, and what it
+    Resume state lies under `resume` until the outputs are written; a killed job goes on from it, and what it
     then writes equals an unbroken run's.
 
     Raises:
         InputError: training produced a value that is not finite.
     """
-    with open(dataset, "rb") as file:
-        data_digest = hashlib.file_digest(file, "sha256").hexdigest()
-    key = hashlib.sha256((canonical_json(settings) + data_digest).encode()).hexdigest()[:16]
-    state_file = Path(resume_folder) / f"{settings['experiment']}-{key}.safetensors"
-    with locked(state_file.with_suffix(".lock")) as waited:
-        if waited and all(_written_by(key, folder) for folder in folders):
+    name = key(job, dataset)
+    path = Path(resume) / f"{job.experiment}-{name}.safetensors"
+    with locked(path.with_suffix(".lock")) as waited:
+        if waited and all(_written_by(name, folder) for folder in folders):
             print("written by a job that outlived its workflow", flush=True)
             return
-        ensemble = (trainer or Ensemble)(settings, dataset)
-        ensemble.train(state_file, save_every)
-        ensemble.write(folders, key)
-        state_file.unlink(missing_ok=True)
+        ensemble = (trainer or Ensemble)(job, dataset)
+        state = State(path, save_every)
+        ensemble.train(state)
+        ensemble.write(folders, name)
+        state.discard()
 
 
 def _written_by(key: str, folder: str) -> bool:
@@ -75,23 +76,24 @@ def _written_by(key: str, folder: str) -> bool:
 class Ensemble:
     """A stacked ensemble in training. Networks are ordered point by point, seeds within a point."""
 
-    def __init__(self, settings: dict[str, Any], dataset: str) -> None:
-        self.settings, self.training = settings, settings["training"]
-        self.by_update = self.training.get("steps_per_epoch")  # updates that make an epoch, where rounds are updates
-        self.points, self.seeds = settings["points"], settings["seeds"]
-        self.names = range(settings["first_seed"], settings["first_seed"] + self.seeds)  # what seeds their generators
+    def __init__(self, job: TrainJob, dataset: str) -> None:
+        self.job, self.training = job, job.training
+        self.by_update = self.training.steps_per_epoch  # updates that make an epoch, where rounds are updates
+        self.points, self.seeds = job.points, job.seeds
+        self.names = job.names
         self.nets = len(self.points) * self.seeds
         self._load(dataset)
-        self.model = build(settings["model"], tuple(self.x.shape[2:]), self.data.get("classes"))
-        self.std = self._per_net("noise_std")
-        self.orthonormal = self._per_net("orthonormal")
-        self.penalty = self._per_net("clustering_penalty")
-        root = settings["seed"]
+        self.model = build(job.model, tuple(self.x.shape[2:]), self.data.get("classes"))
+        self.std = self._per_net([point.noise_std for point in self.points])
+        self.orthonormal = self._per_net([point.training.orthonormal for point in self.points])
+        self.penalty = self._per_net([point.training.clustering_penalty for point in self.points])
+        root = job.seed
         once = self.model.initialise([torch_generator(root, seed, "init") for seed in self.names])
         self.parameters = {k: v.repeat(len(self.points), *[1] * (v.dim() - 1)) for k, v in once.items()}
         self.optimiser = self._optimiser()
         self.streams = {seed: torch_generator(root, seed, "training") for seed in self.names}
-        self.round = 0
+        # Where the training stands: the round, its place among the rounds drawn at once, the samples of it that are done.
+        self.round, self.position, self.done = 0, 0, 0
         self.kept: dict[str, Tensor] = {}
         self.history: dict[str, list[np.ndarray]] = {"round": [], "value": []}
 
@@ -117,51 +119,53 @@ class Ensemble:
         for point in self.points:
             for k, seed in enumerate(self.names):
                 labels = self.y[k % len(self.y)]
-                if point["labels"] == "shuffled":
-                    order = torch.randperm(
-                        len(labels), generator=torch_generator(self.settings["seed"], seed, "labels")
-                    )
+                if point.training.labels == "shuffled":
+                    order = torch.randperm(len(labels), generator=torch_generator(self.job.seed, seed, "labels"))
                     labels = labels[order]
                 rows.append(labels)
         self.train_y = torch.stack(rows)  # (nets, samples)
 
-    def _per_net(self, name: str) -> Tensor:
-        return torch.tensor([float(point[name]) for point in self.points]).repeat_interleave(self.seeds)
+    def _per_net(self, values: list[float]) -> Tensor:
+        """A value of each point as one of each network, (nets,)."""
+        return torch.tensor(values, dtype=torch.float32).repeat_interleave(self.seeds)
 
     def _optimiser(self) -> Adam | Sgd:
-        kind = {"adam": Adam, "sgd": Sgd}[self.training["optimiser"]]
-        return kind(self.parameters, self.points[0]["learning_rate"], self.nets)
+        kind = {"adam": Adam, "sgd": Sgd}[self.training.optimiser]
+        return kind(self.parameters, self.training.learning_rate, self.nets)
 
     # --- the loop
 
-    def train(self, state_file: Path, save_every: float) -> None:
-        """Train to the last round, keeping the snapshots; save the resume state every `save_every` seconds."""
+    def train(self, state: State) -> None:
+        """Train to the last round, keeping the snapshots; now and then save the state, also within a round."""
         torch.set_num_threads(1)
-        snapshots, unit = set(self.settings["snapshots"]), "update" if self.by_update else "epoch"
-        rounds = self.training["epochs"] * (self.by_update or 1)
-        chunk = self._chunk()
-        if state_file.exists():
-            self._load_state(state_file)
+        snapshots, unit = set(self.job.snapshots), "update" if self.by_update else "epoch"
+        rounds, chunk = self.training.epochs * (self.by_update or 1), self._chunk()
+        within = self._load_state(state)  # streams as they were within the chunk that is gone on with
+        if within is not None:
             print(f"resuming at {unit} {self.round}", flush=True)
-        started = saved = reported = time.monotonic()
-        first = self.round
+        progress = Progress(unit, rounds, self.round)
         while self.round < rounds:
-            order, noise = self._draw(min(chunk, rounds - self.round))
-            for i in range(len(order[0])):
-                if self.round in snapshots:
-                    self._keep()
-                self._decay(noise[:, i] if noise is not None else None)
-                self._one_round(order[:, i], noise[:, i] if noise is not None else None)
-                self.round += 1
-            now = time.monotonic()
-            if now - saved > save_every and self.round < rounds:
-                self._save_state(state_file)
-                saved = now
-            if now - reported > 10:
-                self._check_finite()
-                left = (now - started) / (self.round - first) * (rounds - self.round)
-                print(f"{unit} {self.round}/{rounds}, {now - started:.0f} s, about {left:.0f} s left", flush=True)
-                reported = now
+            start = self.round - self.position
+            self.drawn_from = {seed: stream.get_state() for seed, stream in self.streams.items()}
+            order, noise = self._draw(min(chunk, rounds - start))
+            for seed, stream_state in (within or {}).items():
+                self.streams[seed].set_state(stream_state)
+            within = None
+            for i in range(self.position, len(order[0])):
+                z = None if noise is None else noise[:, i]
+                if not self.done:
+                    if self.round in snapshots:
+                        self._keep()
+                    self._decay(z)
+                for done in self._steps(order[:, i], z, self.done):
+                    self.done = done
+                    if state.due():
+                        self._save_state(state)
+                self.round, self.position, self.done = self.round + 1, self.position + 1, 0
+                if progress.due():
+                    self._check_finite()
+                    progress.report(self.round)
+            self.position = 0
         self._keep()
 
     def _chunk(self) -> int:
@@ -172,10 +176,10 @@ class Ensemble:
 
     def _batches(self) -> int:
         """Full batches in a pass over the training set."""
-        batches = self.x.shape[1] // self.training["batch_size"]
+        batches = self.x.shape[1] // self.training.batch_size
         if not batches:
             raise InputError(
-                f"experiments.{self.settings['experiment']}.training.batch_size: {self.training['batch_size']} is more "
+                f"experiments.{self.job.experiment}.training.batch_size: {self.training.batch_size} is more "
                 f"than the {self.x.shape[1]} training samples"
             )
         return batches
@@ -183,8 +187,8 @@ class Ensemble:
     def _noise_rows(self) -> int:
         """Noisy samples a round: the training samples, and the test samples where the learning rate watches them."""
         if self.by_update:
-            return self.training["batch_size"]
-        return self.x.shape[1] + (self.splits["test"][0].shape[1] if self.training["decay"] else 0)
+            return self.training.batch_size
+        return self.x.shape[1] + (self.splits["test"][0].shape[1] if self.training.decay else 0)
 
     def _draw(self, rounds: int) -> tuple[Tensor, Tensor | None]:
         """Order (seeds, rounds, samples of a round) and unit noise (seeds, rounds, units, rows) of some rounds."""
@@ -193,37 +197,44 @@ class Ensemble:
         order = torch.arange(samples).expand(self.seeds, passes, samples).contiguous()
         noise = torch.empty(self.seeds, rounds, self.model.noise_units, self._noise_rows()) if noisy else None
         for seed, stream in enumerate(self.streams.values()):
-            if self.training["shuffle"]:
+            if self.training.shuffle:
                 order[seed] = torch.stack([torch.randperm(samples, generator=stream) for _ in range(passes)])
             if noise is not None:
                 noise[seed].normal_(generator=stream)
         if self.by_update:
-            size = self.training["batch_size"]
+            size = self.training.batch_size
             order = order[:, 0, : rounds * size].view(self.seeds, rounds, size)
         return order, noise
 
-    def _one_round(self, order: Tensor, noise: Tensor | None) -> None:
-        """One pass in batches, or one batch; `order` (seeds, samples), `noise` (seeds, units, rows)."""
-        size = self.training["batch_size"]
-        self.model.training = True
-        for start in range(0, order.shape[1], size):
+    def _steps(self, order: Tensor, noise: Tensor | None, done: int) -> Iterator[int]:
+        """One pass in batches, or one batch; yields how many samples are done after each step.
+
+        Args:
+            order: samples of each seed, (seeds, samples).
+            noise: unit noise, (seeds, units, rows), or None.
+            done: samples that an interrupted run has done already.
+        """
+        size = self.training.batch_size
+        for start in range(done, order.shape[1], size):
+            self.model.training = True
             index = order[:, start : start + size]  # (seeds, batch)
             z = None if noise is None else self._scaled(noise[:, :, start : start + index.shape[1]])
-            part = self.training["micro_batch"] or index.shape[1]
+            part = self.training.micro_batch or index.shape[1]
             for first in range(0, index.shape[1], part):
                 among = slice(first, first + part)
                 self._backward(index[:, among], None if z is None else z[:, :, among], index.shape[1])
-            self.optimiser.step(reset=not self.training["accumulate_gradients"])
+            self.optimiser.step(reset=not self.training.accumulate_gradients)
             if self.orthonormal.any():
                 orthonormal_step(self.parameters, self.orthonormal)
-        self.model.training = False
+            self.model.training = False
+            yield start + size
 
     def _backward(self, index: Tensor, noise: Tensor | None, batch: int) -> None:
         """Add the gradient of some samples (seeds, part) of a batch, weighted with their share of it."""
         x = self._expand(self._inputs(self._rows(index)))
         y = self.train_y.gather(1, index.repeat(len(self.points), 1))  # (nets, part)
         output, observed = self.model.forward(self.parameters, x, noise)
-        loss = per_sample_loss(self.training["loss"], output, y).mean(1)  # (nets,)
+        loss = per_sample_loss(self.training.loss, output, y).mean(1)  # (nets,)
         if self.penalty.any():
             loss = loss + self.penalty * class_scatter(observed[-1], y)
         (loss.sum() * (index.shape[1] / batch)).backward()
@@ -244,15 +255,15 @@ class Ensemble:
 
     @torch.no_grad()
     def _decay(self, noise: Tensor | None) -> None:
-        """Divide a network's learning rate for good once its noisy test accuracy reaches the level."""
-        rule = self.training["decay"]
+        """Divide a network's learning rate permanently once its noisy test accuracy reaches the level."""
+        rule = self.training.decay
         if rule is None or self.optimiser.decayed.all():
             return
         x, y = self.splits["test"]
         z = None if noise is None else self._scaled(noise[:, :, self.x.shape[1] :])
         output, _ = self.model.forward(self.parameters, self._expand(self._inputs(x)), z)
-        reached = accuracy(self.training["loss"], output, self._expand(y), self._targets()) >= rule["accuracy"]
-        self.optimiser.decay(reached, rule["divisor"])
+        reached = accuracy(self.training.loss, output, self._expand(y), self._targets()) >= rule.accuracy
+        self.optimiser.decay(reached, rule.divisor)
 
     def _expand(self, values: Tensor) -> Tensor:
         """Values of the seeds (or shared by all) as values of the networks."""
@@ -260,7 +271,7 @@ class Ensemble:
         return per_seed.repeat(len(self.points), *[1] * (values.dim() - 1))
 
     def _targets(self) -> tuple[float, float]:
-        return (float(self.y.min()), float(self.y.max())) if self.training["loss"] == "mse" else (0.0, 1.0)
+        return (float(self.y.min()), float(self.y.max())) if self.training.loss == "mse" else (0.0, 1.0)
 
     # --- snapshots
 
@@ -270,10 +281,10 @@ class Ensemble:
         self._check_finite()
         for name, value in self.parameters.items():
             self.kept[f"{self.round}/{name}"] = value.detach().clone()
-        generator = torch_generator(self.settings["seed"], "evaluation", self.round)
+        generator = torch_generator(self.job.seed, "evaluation", self.round)
         values = []
-        last = self.round == self.training["epochs"] * (self.by_update or 1)
-        size = None if last else self.training["evaluated"]
+        last = self.round == self.training.epochs * (self.by_update or 1)
+        size = None if last else self.training.evaluated
         for x, y in ((x[:, :size], y[:, :size]) for x, y in self.splits.values()):
             for noisy in (False, True):
                 z = None
@@ -283,8 +294,8 @@ class Ensemble:
                     values += values[-2:]
                     continue
                 output, truth = self._output(x, z), self._expand(y)
-                values.append(per_sample_loss(self.training["loss"], output, truth).mean(1))
-                values.append(accuracy(self.training["loss"], output, truth, self._targets()))
+                values.append(per_sample_loss(self.training.loss, output, truth).mean(1))
+                values.append(accuracy(self.training.loss, output, truth, self._targets()))
         self.history["round"].append(np.array(self.round))
         self.history["value"].append(torch.stack(values).numpy())  # (splits × noisy × metrics, nets)
 
@@ -309,13 +320,13 @@ class Ensemble:
             if bad.any():
                 net = int(torch.nonzero(bad)[0])
                 raise InputError(
-                    f"experiments.{self.settings['experiment']}, point {self.points[net // self.seeds]['id']}, seed "
+                    f"experiments.{self.job.experiment}, point {self.points[net // self.seeds].id}, seed "
                     f"{net % self.seeds}: {name} is not finite by {'update' if self.by_update else 'epoch'} {self.round}; lower training.learning_rate"
                 )
 
     def _updates(self) -> int:
         """Updates in a round."""
-        return 1 if self.by_update else -(-self.x.shape[1] // self.training["batch_size"])
+        return 1 if self.by_update else -(-self.x.shape[1] // self.training.batch_size)
 
     def _columns(self) -> list[tuple[str, bool, str]]:
         """Split, noise and metric of each column of the history."""
@@ -326,15 +337,15 @@ class Ensemble:
         rounds = [int(r) for r in self.history["round"]]
         updates, stored = self._updates(), sorted({int(name.split("/")[0]) for name in self.kept})
         epochs = [r / self.by_update for r in stored] if self.by_update else stored
-        about = {
-            "experiment": self.settings["experiment"],
+        attributes = {
+            "experiment": self.job.experiment,
             "key": key,
             "snapshots": stored,
             "epochs": epochs,
             "steps": [r * updates for r in stored],
             "seeds": list(self.names),
         }
-        metadata = {"run": canonical_json(about)}  # one entry: safetensors writes several in any order
+        metadata = {"run": canonical_json(attributes)}  # one entry: safetensors writes several in any order
         values = np.stack(self.history["value"])  # (rounds, splits × noisy × metrics, nets)
         columns = self._columns()
         for k, folder in enumerate(folders):
@@ -356,31 +367,33 @@ class Ensemble:
 
     # --- resume state
 
-    def _state(self) -> dict[str, Tensor]:
-        state = {f"parameters/{k}": v.detach() for k, v in self.parameters.items()}
-        state |= {f"optimiser/{k}": v for k, v in self.optimiser.state().items()}
-        state |= {f"streams/{k}": g.get_state() for k, g in self.streams.items()}
-        state |= {f"kept/{k}": v for k, v in self.kept.items()}
-        state["history/round"] = torch.from_numpy(np.array(self.history["round"], dtype=np.int64))
-        state["history/value"] = torch.from_numpy(np.array(self.history["value"], dtype=np.float32))
-        return state
-
-    def _save_state(self, file: Path) -> None:
-        with atomic(file) as temporary:
-            save_file({k: v.contiguous() for k, v in self._state().items()}, temporary, {"round": str(self.round)})
+    def _save_state(self, state: State) -> None:
+        """Save everything that the rest of the run depends on, with where it stands in the chunk of drawn rounds."""
+        tensors = {f"parameters/{k}": v.detach() for k, v in self.parameters.items()}
+        tensors |= {f"optimiser/{k}": v for k, v in self.optimiser.state().items()}
+        tensors |= {f"drawn_from/{k}": v for k, v in self.drawn_from.items()}
+        tensors |= {f"streams/{k}": g.get_state() for k, g in self.streams.items()}
+        tensors |= {f"kept/{k}": v for k, v in self.kept.items()}
+        tensors["history/round"] = torch.from_numpy(np.array(self.history["round"], dtype=np.int64))
+        tensors["history/value"] = torch.from_numpy(np.array(self.history["value"], dtype=np.float32))
+        state.save(tensors, {"round": self.round, "position": self.position, "done": self.done})
 
     @torch.no_grad()
-    def _load_state(self, file: Path) -> None:
-        with safe_open(file, "pt") as handle:
-            self.round = int(handle.metadata()["round"])
-        state = load_file(file)
+    def _load_state(self, state: State) -> dict[int, Tensor] | None:
+        """Take over a saved state; the streams are then those of the chunk's start, those of the moment are returned."""
+        saved = state.load()
+        if saved is None:
+            return None
+        tensors, values = saved
+        self.round, self.position, self.done = values["round"], values["position"], values["done"]
         for name, value in self.parameters.items():
-            value.copy_(state[f"parameters/{name}"])
-        self.optimiser.load({k.removeprefix("optimiser/"): v for k, v in state.items() if k.startswith("optimiser/")})
+            value.copy_(tensors[f"parameters/{name}"])
+        self.optimiser.load(part(tensors, "optimiser"))
         for seed, stream in self.streams.items():
-            stream.set_state(state[f"streams/{seed}"])
-        self.kept = {k.removeprefix("kept/"): v for k, v in state.items() if k.startswith("kept/")}
+            stream.set_state(tensors[f"drawn_from/{seed}"])
+        self.kept = part(tensors, "kept")
         self.history = {
-            "round": list(state["history/round"].numpy()),
-            "value": list(state["history/value"].numpy()),
+            "round": list(tensors["history/round"].numpy()),
+            "value": list(tensors["history/value"].numpy()),
         }
+        return {int(seed): value for seed, value in part(tensors, "streams").items()}

@@ -1,6 +1,5 @@
 """One estimator on one task: a tidy row, with what a reader must know beside the value."""
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -11,8 +10,8 @@ import torch
 
 from infoflow.estimators import Diagnostics, Estimate, binning, kde, knn, noisy, renyi
 from infoflow.estimators._common import count_ties
-from infoflow.io import canonical_json
 from infoflow.seeds import torch_generator
+from infoflow.storage.files import canonical_json
 from infoflow.truth.tasks import TASKS, Sample, Task
 
 FINE, COARSE = 0.1, 0.5  # bin and kernel widths in units of the data's own scale
@@ -225,12 +224,12 @@ def measure(task: Task, name: str, estimator: Estimator, n: int, seed: int, root
     }  # fmt: skip
 
 
-def recompute(table: pd.DataFrame, settings: str, task: str, estimator: str, seed: int = 0) -> pd.DataFrame:
+def recompute(table: pd.DataFrame, root: int, task: str, estimator: str, seed: int = 0) -> pd.DataFrame:
     """One value of the benchmark, at the largest n that its table has, computed anew and held against the table.
 
     Args:
         table: The benchmark's table.
-        settings: The notebook's settings as JSON: the run's seed is in them.
+        root: The run's seed.
         task: Id in `TASKS`.
         estimator: Id in `ESTIMATORS`.
         seed: Index of the samples.
@@ -242,7 +241,7 @@ def recompute(table: pd.DataFrame, settings: str, task: str, estimator: str, see
     if rows.empty:
         raise ValueError(f"the table has no row of {estimator} on {task} with seed {seed}")
     row = rows.loc[rows["n"].idxmax()]
-    anew = evaluate(task, estimator, int(row["n"]), seed, root=json.loads(settings)["seed"])
+    anew = evaluate(task, estimator, int(row["n"]), seed, root=root)
     shown = {name: anew[name] for name in ("task", "estimator", "n", "seed", "truth", "unit")}
     difference = anew["value"] - row["value"]
     return pd.DataFrame([{**shown, "in the table": row["value"], "anew": anew["value"], "difference": difference}])

@@ -317,8 +317,8 @@ def quantised(units: int, levels: int, of_labels: bool) -> Task:
         parts = (None, t[chosen], y[chosen]) if of_labels else (x[chosen], t[chosen])
         return Sample(*parts, step=1.0)
 
-    about = "labels" if of_labels else "inputs"
-    return Task(f"quantised-{units}units-{levels}levels-{about}", "quantised net", True, lambda: truth, sample)
+    target = "labels" if of_labels else "inputs"
+    return Task(f"quantised-{units}units-{levels}levels-{target}", "quantised net", True, lambda: truth, sample)
 
 
 def injective(latent: int, width: int, rho: float) -> Task:

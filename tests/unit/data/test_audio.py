@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from infoflow.data import audio
-from infoflow.io import InputError
+from infoflow.data.reading import audio
+from infoflow.errors import InputError
 
 RATE = 16000
 TONE = (0.3 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)

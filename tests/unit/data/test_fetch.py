@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from infoflow.cli import main
-from infoflow.data import fetch, local_files
-from infoflow.data.fetch import Download
-from infoflow.data.local_files import File
-from infoflow.io import InputError
+from infoflow.data.reading import fetch, local_files
+from infoflow.data.reading.fetch import Download
+from infoflow.data.reading.local_files import File
+from infoflow.errors import InputError
 
 CONTENT = bytes(range(256)) * 4000
 PACKED = gzip.compress(CONTENT, mtime=0)
@@ -121,7 +121,9 @@ def test_a_damaged_file_is_replaced(server, folder):
 
 def test_a_wrong_checksum_leaves_nothing(server, folder, tmp_path):
     wanted = download(f"{server[0]}/thing", md5="0" * 32)
-    with pytest.raises(InputError, match=r"thing: no whole copy .* expected 0000.*; nothing was kept"):
+    with pytest.raises(
+        InputError, match=r"thing: could not download a complete copy .* expected 0000.*; nothing was kept"
+    ):
         fetch.fetch(wanted, folder)
     assert names(tmp_path) == ["served"]
 
@@ -183,7 +185,9 @@ def test_without_a_network_the_command_says_so_and_leaves_nothing(monkeypatch, c
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/", "http://nowhere.invalid/"])
     assert main(["data", "fetch", "open", "--data-root", str(tmp_path / "data")]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: train-images-idx3-ubyte: no whole copy to be had from http://127.0.0.1:9/")
+    assert said.startswith(
+        "error: train-images-idx3-ubyte: could not download a complete copy from http://127.0.0.1:9/"
+    )
     assert "Check the network" in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -18,17 +18,18 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-import yaml
+from factories import ROOT, raw_config
 from PIL import Image
 
 import infoflow.data
 from infoflow.config import parse
-from infoflow.data import descriptors, images, mel, stage, svhn
+from infoflow.data import stage, svhn
+from infoflow.data.reading import descriptors, images, mel
 from infoflow.data.standins import emotional_speech, music
-from infoflow.io import canonical_json, write_h5
 from infoflow.plan import Plan
+from infoflow.storage.files import canonical_json
+from infoflow.storage.hdf5 import write_h5
 
-CONFIG = Path(__file__).resolve().parents[3] / "config.yaml"
 RECORDINGS = {"samples": 22_050, "train_fraction": 0.5, "bad_files": "leave_out"}
 SPEECH = {"kind": "speech", "source": "full", "pitch": "yin", "bad_files": "leave_out"}
 POINTS = {"population": "points", "values": [-1.0, 0.0, 2.0], "targets": [0.0, 1.0, 1.0]}
@@ -72,9 +73,9 @@ RUNS = {"0": ("rising", 1), "1": ("falling", 2), "2": ("mixed", 1)}  # by hash s
 
 def plan(data_root):
     """The plan of the default config with the data sets of this file beside its own."""
-    raw = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    raw = raw_config({"data_root": str(data_root)})
     raw["datasets"] |= DATASETS
-    return Plan(parse({**raw, "data_root": str(data_root)}))
+    return Plan(parse(raw))
 
 
 def make_all(data_root, output, workers):
@@ -85,9 +86,9 @@ def make_all(data_root, output, workers):
     made = plan(data_root)
     folds = sorted(str(path) for path in (data_root / "folds").glob("*.h5"))
     for name, section in DATASETS.items():
-        settings = made.dataset_settings(name)
-        stage.run(settings, f"{output}/{name}.h5", folds if section["kind"] == "contexts" else (), workers)
-        Path(f"{output}/{name}.json").write_text(canonical_json(settings), encoding="utf-8")
+        job = made.dataset_settings(name)
+        stage.run(job, f"{output}/{name}.h5", folds if section["kind"] == "contexts" else (), workers)
+        Path(f"{output}/{name}.json").write_text(canonical_json(job.model_dump()), encoding="utf-8")
 
 
 def read_without_libraries():
@@ -264,7 +265,7 @@ def runs(tmp_path_factory):
     for seed, (order, workers) in RUNS.items():
         made.append(tmp_path_factory.mktemp(f"seed{seed}"))
         command = [sys.executable, __file__, str(root), str(made[-1]), order, str(workers)]
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests")}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
     return made

@@ -8,7 +8,7 @@ from PIL import Image
 
 from infoflow.config import parse
 from infoflow.data import image_folder
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.plan import Plan
 
 
@@ -108,4 +108,4 @@ def test_a_changed_image_changes_the_settings(settings, folder):
     before = settings()
     assert settings() == before
     os.utime(folder / "cats" / "3.png", ns=(1, 1))
-    assert settings()["state"] != before["state"]
+    assert settings().state != before.state

@@ -11,10 +11,12 @@ from scipy.io import savemat
 from sklearn.linear_model import LogisticRegression
 
 from infoflow.config import parse
-from infoflow.data import fashion_mnist, images, local_files, mnist, stage, svhn
+from infoflow.data import fashion_mnist, mnist, stage, svhn
+from infoflow.data.reading import images, local_files
 from infoflow.data.standins import garments, house_numbers
-from infoflow.io import InputError, read_h5
+from infoflow.errors import InputError
 from infoflow.plan import Plan
+from infoflow.storage.hdf5 import read_h5
 
 IMAGES = ["mnist", "fashion_mnist", "svhn"]
 
@@ -240,13 +242,13 @@ def fill(name, root):
 @pytest.mark.parametrize("name", IMAGES)
 def test_auto_is_decided_by_what_lies_on_the_disk(settings, tmp_path, name):
     offline = "packaged" if name == "mnist" else "standin"
-    assert settings(name)["source"] == offline
+    assert settings(name).section.source == offline
     folder = fill(name, tmp_path)
-    assert settings(name)["source"] == "full"
-    assert settings(name, source=offline)["source"] == offline
+    assert settings(name).section.source == "full"
+    assert settings(name, source=offline).section.source == offline
     last = local_files.COLLECTIONS[name].files[-1].name
     os.truncate(folder / last, 100)
-    assert settings(name, source="auto")["source"] == offline
+    assert settings(name, source="auto").section.source == offline
     with pytest.raises(InputError, match=f"{last}: 100 bytes where .* `infoflow data fetch {name}`"):
         settings(name, source="full")
     os.remove(folder / last)
@@ -270,7 +272,7 @@ def test_own_files_in_a_published_format(settings, tmp_path):
     assert np.array_equal(arrays["y"][30:], y[split == 1])
     assert (attributes["tier"], attributes["stand_in"]) == ("own", False)
     os.utime(tmp_path / "SVHN" / "test_32x32.mat", ns=(1, 1))
-    assert settings("svhn", source="own")["state"] != given["state"]
+    assert settings("svhn", source="own").state != given.state
 
 
 def test_own_files_with_labels_of_more_classes(settings, tmp_path):
@@ -289,11 +291,11 @@ def test_own_files_that_are_not_there(settings):
 @pytest.mark.parametrize(("name", "module"), [("mnist", mnist), ("fashion_mnist", fashion_mnist)])
 def test_the_published_files(real, settings, name, module):
     given = settings(name, data_root=real)
-    assert given["source"] == "full"
+    assert given.section.source == "full"
     arrays, attributes = module.make(given)
     assert arrays["x"].shape == (70000, 1, 28, 28)
     assert np.bincount(arrays["split"]).tolist() == [60000, 10000]
     assert arrays["y"][:5].tolist() == {"mnist": [5, 0, 4, 1, 9], "fashion_mnist": [9, 0, 0, 3, 0]}[name]
     assert (attributes["tier"], attributes["stand_in"]) == ("T2", False)
-    few, _ = module.make({**given, "limit": 700})
+    few, _ = module.make(settings(name, data_root=real, limit=700))
     assert np.bincount(few["split"]).tolist() == [600, 100]

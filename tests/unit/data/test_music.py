@@ -10,22 +10,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from factories import dataset_job
 
-from infoflow.data import fma, mel, music, music_folder, music_manifest
+from infoflow.data import fma, music_folder, music_manifest
+from infoflow.data.reading import mel, music
 from infoflow.data.standins import music as composed
-from infoflow.io import InputError
+from infoflow.errors import InputError
 
 SECONDS = 1.2
 SAMPLES = 22_050
 
 
-def _settings(tmp_path, **changes):
-    common = {
-        "dataset": "own", "seed": 1, "data_root": str(tmp_path), "samples": SAMPLES, "train_fraction": 0.5, "limit": None,
-        "choice": "stratified", "bad_files": "leave_out", "source": "full", "published_split": True, "medleys": None, "per_genre": 60,
-        "medley_samples": 44_100,
-    }  # fmt: skip
-    return common | changes
+def _job(root, kind="fma", workers=1, cache=None, **section):
+    """Settings of recordings under a folder, those of FMA by default."""
+    common = {"samples": SAMPLES, "train_fraction": 0.5, "bad_files": "leave_out"}
+    if kind == "fma":
+        common |= {"source": "full", "medley_samples": 44_100}
+    made = dataset_job(kind, name="own", data_root=root, **common | section)
+    return made.model_copy(update={"workers": workers, "cache": cache})
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def collection(tmp_path_factory):
 
 
 def test_composed_music_is_read_back_by_the_reader_of_the_real_layout(collection):
-    arrays, about = fma.make(_settings(collection))
+    arrays, about = fma.make(_job(collection))
     assert arrays["x"].shape == (160, 1, 128, mel.frames(SAMPLES))
     assert arrays["x"].dtype == np.uint8
     assert np.bincount(arrays["y"]).tolist() == [20] * 8
@@ -49,10 +51,10 @@ def test_composed_music_is_read_back_by_the_reader_of_the_real_layout(collection
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_spectrograms_are_kept_by_content_with_what_was_found(collection, tmp_path, monkeypatch, workers):
-    first, said = fma.make(_settings(collection, workers=workers, cache=str(tmp_path)))
+    first, said = fma.make(_job(collection, workers=workers, cache=str(tmp_path)))
     assert len(list(tmp_path.rglob("*.npz"))) == 160
     monkeypatch.setattr(mel, "of_file", None)  # no file is decoded again
-    again, heard = fma.make(_settings(collection, cache=str(tmp_path)))
+    again, heard = fma.make(_job(collection, cache=str(tmp_path)))
     np.testing.assert_array_equal(first["x"], again["x"])
     assert said == heard
 
@@ -67,7 +69,7 @@ def test_a_file_that_cannot_be_read_is_not_kept(collection, tmp_path):
 
 
 def test_without_the_published_split_no_artist_is_on_both_sides(collection):
-    arrays, _ = fma.make(_settings(collection, published_split=False, limit=80))
+    arrays, _ = fma.make(_job(collection, published_split=False, limit=80))
     train = arrays["split"] == 0
     assert 0.3 < train.mean() < 0.7
     assert len(train) == 80
@@ -77,7 +79,7 @@ def test_without_the_published_split_no_artist_is_on_both_sides(collection):
 
 def test_the_first_recordings_are_those_with_the_lowest_numbers(collection):
     tracks, _ = fma.read(collection)
-    chosen = music._limited(tracks, _settings(collection, limit=10, choice="first"))
+    chosen = music._limited(tracks, _job(collection, limit=10, choice="first"))
     assert chosen == tracks[:10]
     assert [t.path for t in chosen] == sorted(t.path for t in chosen)
 
@@ -101,14 +103,14 @@ def test_bad_files_are_named_and_left_out_or_stop_the_run(collection, tmp_path):
     stray = root / "fma_small" / "999" / "999999.mp3"
     stray.parent.mkdir()
     stray.write_bytes(b"x")
-    arrays, about = fma.make(_settings(root))
+    arrays, about = fma.make(_job(root))
     record = "\n".join(json.loads(about["record"]))
     assert len(arrays["y"]) == 156
     for path, words in zip(paths[:5], ("0 bytes", "decoded", "silent", "no such file", "silence added"), strict=True):
         assert any(path in line and words in line for line in record.splitlines()), (path, words, record)
     assert "999999.mp3: no row" in record
     with pytest.raises(InputError, match="4 of 160 files cannot be used"):
-        fma.make(_settings(root, bad_files="stop"))
+        fma.make(_job(root, bad_files="stop"))
 
 
 def test_rows_without_genre_and_unknown_genres(collection, tmp_path):
@@ -121,7 +123,7 @@ def test_rows_without_genre_and_unknown_genres(collection, tmp_path):
     table.loc[table.index[1], ("track", "genre_top")] = "Polka"
     table.to_csv(path)
     with pytest.raises(InputError, match="unknown genre 'Polka'"):
-        fma.make(_settings(root))
+        fma.make(_job(root))
     path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"not FMA's tracks.csv"):
         fma.read(root)
@@ -151,15 +153,15 @@ def test_folders_and_manifests_go_through_the_same_door(tmp_path):
             rows.append(f"{genre}/été {k}.wav,{genre},band {k // 2}")
     (tmp_path / "Forró" / "notes.txt").write_text("x")
     (tmp_path / "list.csv").write_text("path,genre,group\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    folder, about = music_folder.make(_settings(tmp_path, path="."))
-    listed, _ = music_manifest.make(_settings(tmp_path, path="list.csv"))
+    folder, about = music_folder.make(_job(tmp_path, "music_folder", path="."))
+    listed, _ = music_manifest.make(_job(tmp_path, "music_manifest", path="list.csv"))
     assert about["class_names"] == ["Chôro", "Forró"]
     assert np.array_equal(folder["x"], listed["x"])
     assert any("notes.txt" in line for line in json.loads(about["record"]))
     assert not {*listed["group"][listed["split"] == 0]} & {*listed["group"][listed["split"] == 1]}
     (tmp_path / "list.csv").write_text("path\na.wav\n")
     with pytest.raises(InputError, match="no column genre"):
-        music_manifest.make(_settings(tmp_path, path="list.csv"))
+        music_manifest.make(_job(tmp_path, "music_manifest", path="list.csv"))
 
 
 def test_medleys_are_joined_within_genre_and_part():

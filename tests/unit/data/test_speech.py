@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from factories import dataset_job
 
 from infoflow.config import parse
-from infoflow.data import corpora, descriptors, fetch, speech
+from infoflow.data import speech
+from infoflow.data.reading import corpora, descriptors, fetch
 from infoflow.data.standins import emotional_speech
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.plan import Plan
 from infoflow.seeds import numpy_generator
 
@@ -57,12 +59,10 @@ def iemocap(tmp_path):
     return root
 
 
-def settings(**changes):
-    given = {
-        "dataset": "speech", "kind": "speech", "corpus": "iemocap", "source": "full", "path": None, "data_root": "data",
-        "seed": 1, "pitch": "yin", "normalise": "speaker", "bad_files": "stop",
-    }  # fmt: skip
-    return given | changes
+def settings(workers=1, cache=None, **section):
+    """Settings of a corpus, IEMOCAP's by default."""
+    made = dataset_job("speech", name="speech", **{"source": "full", "pitch": "yin"} | section)
+    return made.model_copy(update={"workers": workers, "cache": cache})
 
 
 def test_the_layout_of_iemocap(iemocap):
@@ -152,16 +152,16 @@ def test_a_manifest_pairs_speakers(tmp_path):
             write(tmp_path / f"Töne/{speaker} {label}.wav")
             rows.append(f"Töne/{speaker} {label}.wav,{label},{speaker}")
     (tmp_path / "m.csv").write_text("\n".join([*rows, "none.wav,joy,bo", ",joy,bo"]), encoding="utf-8")
-    given = settings(corpus="manifest", path=str(tmp_path / "m.csv"))
+    given = {"corpus": "manifest", "path": str(tmp_path / "m.csv")}
     with pytest.raises(InputError, match=r"m.csv:10: none.wav: no such file; m.csv:11: a field is empty"):
-        speech.make(given)
-    arrays, about = speech.make(given | {"bad_files": "leave_out"})
+        speech.make(settings(**given))
+    arrays, about = speech.make(settings(**given, bad_files="leave_out"))
     assert about["class_names"] == ["joy", "rage"]
     assert about["speakers"] == ["bo", "cy", "di", "Änne"]
     assert len(arrays["y"]) == 8
     (tmp_path / "m.csv").write_text("file,label\n", encoding="utf-8")
     with pytest.raises(InputError, match="no column"):
-        speech.make(given)
+        speech.make(settings(**given))
 
 
 def test_sessions_need_two_speakers(iemocap):

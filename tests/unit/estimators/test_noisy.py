@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from factories import config
 from scipy import integrate, stats
 from tolerance import differences, moved, printed, rounding
 
-from infoflow import config
 from infoflow.data import scalar
 from infoflow.estimators import kde, noisy
 
@@ -412,18 +412,17 @@ def test_bad_input_is_refused(call, words):
 )
 def test_nodes_of_the_default_data_sets_are_dense_enough(dataset, activations, weights):
     """The steepest first layers of the default run change by less than 1e-6 nats on nodes eight times as dense."""
-    settings = config.read("config.yaml").datasets[dataset].model_dump()
-    settings["dataset"] = dataset
+    section = config().datasets[dataset]
     weights = torch.tensor(weights, dtype=torch.float64)
     biases = torch.full_like(weights, 0.13)
 
     def information(resolution):
-        nodes = scalar.population(settings | {"resolution": resolution})
+        nodes = scalar.population(section.model_copy(update={"resolution": resolution}))
         return noisy.scalar_chain(
             weights, biases, activations, *map(torch.as_tensor, nodes), STD, continuous=True
         ).value
 
-    change = information(settings["resolution"]) - information(settings["resolution"] / 8)
+    change = information(section.resolution) - information(section.resolution / 8)
     assert change.abs().max() < STATED
 
 

@@ -11,6 +11,7 @@ from scipy.special import digamma
 from tolerance import eigenvalues, plug_in, printed, rounding, standard_errors
 
 from infoflow import truth
+from infoflow.config.jobs import TruthJob
 from infoflow.estimators import knn
 from infoflow.truth import run, sweeps, tasks
 
@@ -235,7 +236,7 @@ def test_quantised_net_reaches_its_truth_by_counting(about):
     assert near < 0.05
 
 
-SMALL = {"tasks": [], "estimators": [], "largest": {"renyi_narrow": 8, "renyi_median": 8}}
+SMALL = {"largest": {"renyi_narrow": 8, "renyi_median": 8}}
 
 
 @pytest.mark.parametrize("estimator", list(truth.ESTIMATORS))
@@ -263,14 +264,14 @@ def test_kraskov_reaches_its_ceiling_on_equal_variables(name):
 
 
 def test_parts_make_the_same_rows_in_any_grouping(tmp_path):
-    from infoflow.claims.estimators import KEY
-    from infoflow.io import read_tables
+    from infoflow.documents.estimators.tables import KEY
+    from infoflow.storage.tables import read_tables
     from infoflow.truth import stage
 
     def rows(parts):
         files = [str(tmp_path / f"{k}of{parts}.parquet") for k in range(parts)]
         for k, file in enumerate(files):
-            stage.run({"seed": 2019, "part": k, "parts": parts, "sizes": [16, 24], "seeds": 2, **SMALL}, file)
+            stage.run(TruthJob(seed=2019, part=k, parts=parts, sizes=[16, 24], seeds=2, **SMALL), file)
         return read_tables(files).sort_values(KEY, ignore_index=True).drop(columns="seconds")
 
     whole = rows(1)
@@ -294,21 +295,21 @@ def test_another_root_draws_other_samples():
 
 def test_recompute_finds_the_value_of_the_table():
     rows = pd.DataFrame([truth.evaluate("classes-2-distance1.0", "ross", n, 0, root=5) for n in (40, 60)])
-    made = truth.recompute(rows, '{"seed": 5}', "classes-2-distance1.0", "ross").iloc[0]
+    made = truth.recompute(rows, 5, "classes-2-distance1.0", "ross").iloc[0]
     assert made["difference"] == 0
     assert made["n"] == 60
     with pytest.raises(ValueError, match="no row"):
-        truth.recompute(rows, '{"seed": 5}', "classes-2-distance1.0", "ksg_1")
+        truth.recompute(rows, 5, "classes-2-distance1.0", "ksg_1")
 
 
 def test_the_stage_refuses_unknown_ids(tmp_path):
-    from infoflow.io import InputError
+    from infoflow.errors import InputError
     from infoflow.truth import stage
 
-    wanted = {"seed": 1, "part": 0, "parts": 1, "sizes": [16], "seeds": 1, "tasks": [], "estimators": [], "largest": {}}
+    wanted = {"seed": 1, "part": 0, "parts": 1, "sizes": [16], "seeds": 1}
     for key, value in (("tasks", ["gaussian"]), ("estimators", ["ksg"]), ("largest", {"renyi": 8})):
         with pytest.raises(InputError, match=f"truth.{key}: unknown id"):
-            stage.run({**wanted, key: value}, str(tmp_path / "out.parquet"))
+            stage.run(TruthJob(**wanted, **{key: value}), str(tmp_path / "out.parquet"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,8 +15,9 @@ import nbformat
 import psutil
 import pytest
 
-from infoflow.io import canonical_json
+from infoflow.config.jobs import ConvergenceJob, NotebookJob
 from infoflow.runtime import forkserver
+from infoflow.storage.files import canonical_json
 
 COMMAND = [sys.executable, "-c", "import sys; from infoflow.cli import main; sys.exit(main())"]
 
@@ -33,11 +34,10 @@ def run(arguments, environment):
 
 def convergence(folder, output):
     """A short job: the command's arguments."""
-    settings = {
-        "std": 0.5, "dimensions": [1], "samples": [8, 16], "repeats": 3, "queries": 50, "seed": 0,
-        "chains": [[[2.0], [0.0]]], "chain_inputs": 8, "chain_std": 0.05,
-    }  # fmt: skip
-    return ["convergence", "--settings", as_file(folder, settings), "--output", output]
+    job = ConvergenceJob(
+        std=0.5, dimensions=[1], samples=[8, 16], repeats=3, queries=50, seed=0, chains=[[[2.0], [0.0]]], chain_inputs=8
+    )
+    return ["convergence", "--settings", as_file(folder, job.model_dump()), "--output", output]
 
 
 def as_file(folder, value):
@@ -54,7 +54,7 @@ def waiting(folder):
 
 def forked():
     """Processes forked by the server, which is this process's child."""
-    servers = [p for p in psutil.Process().children() if "infoflow.runtime.forkserver" in p.cmdline()]
+    servers = [p for p in psutil.Process().children() if {"infoflow.cli", "serve"} <= {*p.cmdline()}]
     return [child for process in servers for child in process.children()]
 
 
@@ -79,10 +79,13 @@ def test_folder_status_and_message_are_those_of_the_job(served, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert run(["schema", "--output", "here.json"], served).returncode == 0
     assert json.loads((tmp_path / "here.json").read_text())["type"] == "object"
-    wrong = run(["report", "--settings", as_file(tmp_path, {}), "--root", "nowhere"], served)
-    own = run(["report", "--settings", as_file(tmp_path, {}), "--root", "nowhere"], os.environ)
-    assert wrong.returncode == own.returncode == 1
-    assert wrong.stderr.splitlines()[-1] == own.stderr.splitlines()[-1]
+    for command, status in (
+        (["report", "--settings", as_file(tmp_path, {}), "--root", "nowhere"], 2),
+        (["schema", "--output", "here.json/schema.json"], 1),  # below a file: an error with a trace
+    ):
+        wrong, own = (run(command, environment) for environment in (served, os.environ))
+        assert wrong.returncode == own.returncode == status
+        assert wrong.stderr.splitlines()[-1] == own.stderr.splitlines()[-1]
     assert run(["no-such-stage"], served).returncode == 2
 
 
@@ -132,7 +135,7 @@ def test_an_edited_source_is_what_later_jobs_run(tmp_path):
     own = {**os.environ, "PYTHONPATH": str(tmp_path)}
     with forkserver.server(own) as address:
         assert run(convergence(tmp_path, f"{tmp_path}/before.parquet"), {**own, **address}).returncode == 0
-        (tmp_path / "infoflow/io.py").write_text('raise SystemExit("edited")', encoding="utf-8")
+        (tmp_path / "infoflow/errors.py").write_text('raise SystemExit("edited")', encoding="utf-8")
         after = run(convergence(tmp_path, f"{tmp_path}/after.parquet"), {**own, **address})
     assert after.stderr.strip() == "edited"
     assert (tmp_path / "before.parquet").is_file()
@@ -162,12 +165,13 @@ def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path
     shown = []
     own = {k: v for k, v in os.environ.items() if k != forkserver.SOCKET}
     own |= {"HOME": f"{tmp_path}/source.ipynb", "MPLCONFIGDIR": str(tmp_path)}  # a home that cannot be written
+    job = NotebookJob(document="d", title="t", seed=1, figures=[], models={}, points={}, estimators={})
     for name, environment in (("warm", served), ("own", own)):
         to = tmp_path / name
         files = [f"--{file}={to / file}.ipynb" for file in ("executed", "output")]
         rest = [
             "--settings",
-            as_file(tmp_path, {}),
+            as_file(tmp_path, job.model_dump()),
             "--source",
             f"{tmp_path}/source.ipynb",
             "--results=r",
@@ -181,16 +185,6 @@ def test_a_notebook_of_a_warm_run_shows_what_it_shows_otherwise(served, tmp_path
     assert shown[0] == shown[1]
     assert {"image/png", "text/plain"} <= {kind for output in shown[0] if isinstance(output, dict) for kind in output}
     assert until(lambda: not forked())
-
-
-@pytest.mark.parametrize(("command", "status"), [("touch made", 0), ("false", 1)])
-def test_a_quiet_queue_ends_with_the_run_and_its_status(tmp_path, command, status):
-    rule = f'rule made:\n    output: "made"\n    shell: "{command}"\n'
-    (tmp_path / "Snakefile").write_text(rule, encoding="utf-8")
-    run_it = [sys.executable, "-m", "infoflow.runtime.forkserver", "snakemake", "--cores", "1"]
-    done = subprocess.run(run_it, cwd=tmp_path, capture_output=True, timeout=300)  # its timers would take an hour
-    assert done.returncode == status
-    assert (tmp_path / "made").is_file() == (status == 0)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")

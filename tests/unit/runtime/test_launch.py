@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.runtime import launch, memory
 
 

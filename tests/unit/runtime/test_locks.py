@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from infoflow.io import InputError
+from infoflow.errors import InputError
 from infoflow.runtime import locks
 
 

@@ -1,1 +1,0 @@
-"""Claims as data: one module a document decides that document's claims from tables alone."""

@@ -1,0 +1,77 @@
+"""The whole config, and what has to hold between its sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from infoflow.config.base import Identifier, Section
+from infoflow.config.datasets import Dataset, DatasetSection
+from infoflow.config.documents import Convergence, Document, Truth
+from infoflow.config.estimators import Estimator
+from infoflow.config.experiments import Experiment
+from infoflow.config.messages import unknown_id
+
+
+class Config(Section):
+    """The whole config."""
+
+    results: str = "results"
+    data_root: str = Field("data", description="folder of downloaded or own data sets")
+    seed: Annotated[int, Field(ge=0)] = Field(2019, description="the one source of randomness")
+    rehearsal: bool = Field(False, description="sizes are cut down: no verdict of this run counts")
+    only: list[Identifier] = Field([], description="documents of the run; empty: all")
+    datasets: dict[Identifier, Dataset]
+    experiments: dict[Identifier, Experiment]
+    estimators: dict[Identifier, Estimator]
+    convergence: Convergence
+    truth: Truth
+    documents: dict[Identifier, Document]
+
+    @model_validator(mode="after")
+    def _ids_exist(self) -> Config:
+        for name, experiment in self.experiments.items():
+            _check_known(experiment.document, self.documents, f"experiments.{name}.document")
+            _check_known(experiment.dataset, self.datasets, f"experiments.{name}.dataset")
+            _check_compatible(experiment, self.datasets, name)
+            for estimator in experiment.estimators:
+                _check_known(estimator, self.estimators, f"experiments.{name}.estimators")
+        for name, dataset in self.datasets.items():
+            if (encoder := dataset.encoder()) is not None:
+                _check_known(encoder, self.experiments, f"datasets.{name}.experiment")
+        for name in self.only:
+            _check_known(name, self.documents, "only")
+        return self
+
+
+def _check_known(name: str, known: Iterable[str], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where}: {unknown_id(name, known)}")
+
+
+def _check_compatible(experiment: Experiment, datasets: Mapping[str, DatasetSection], name: str) -> None:
+    """Raise unless model, loss and data set go together."""
+    where, model, training = f"experiments.{name}", experiment.model.kind, experiment.training
+    dataset = datasets[experiment.dataset]
+    if dataset.models and model not in dataset.models:
+        raise ValueError(f"{where}.model.kind: {experiment.dataset} takes {' or '.join(dataset.models)}, not {model}")
+    if not dataset.models and model == "blstm":
+        raise ValueError(f"{where}.model.kind: blstm reads data sets of kind speech, not {dataset.kind}")
+    of_speakers = dataset.trainer != "ensemble"
+    others = ("steps_per_epoch", "decay", "accumulate_gradients", "micro_batch")
+    if of_speakers and (training.loss == "mse" or any(getattr(training, key) for key in others)):
+        raise ValueError(
+            f"{where}.training: with data of speakers there is neither {', '.join(others)} nor the loss mse"
+        )
+    if of_speakers and experiment.first_seed:
+        raise ValueError(f"{where}.first_seed: networks of one held-out speaker each count seeds from 0")
+    if of_speakers:
+        return
+    fields = type(training).model_fields
+    changed = [key for key in sorted(training.of_speakers) if getattr(training, key) != fields[key].default]
+    if changed or training.loss == "rate_distortion":
+        raise ValueError(
+            f"{where}.training: {', '.join(changed) or 'loss: rate_distortion'} needs data sets of kind speech or contexts"
+        )

@@ -1,0 +1,139 @@
+"""Reading config files: overlays, `extends`, validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from infoflow.config.base import merge
+from infoflow.config.config import Config
+from infoflow.config.experiments import Point, points
+from infoflow.config.messages import defining_path, explain, nearest, place_of, unknown_id
+from infoflow.config.yamlfile import Source, load
+from infoflow.errors import InputError
+
+
+def default_files(folder: str | Path = ".") -> list[str]:
+    """The documents' files and config.yaml under `folder`, in the order in which the Snakefile reads them."""
+    folder = Path(folder)
+    return [*(str(path) for path in sorted((folder / "configs/documents").glob("*.yaml"))), str(folder / "config.yaml")]
+
+
+def read_default(*overlays: str | Path) -> Config:
+    """The config of this folder, under overlays."""
+    return read(*default_files(), *overlays)
+
+
+def resolved(names: Sequence[str], overlays: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """Experiments, data sets and estimators by id as they are after overlays and `extends`; without names all ids.
+
+    Raises:
+        InputError: nothing has such an id.
+    """
+    config = read_default(*overlays)
+    families = {"experiments": config.experiments, "datasets": config.datasets, "estimators": config.estimators}
+    if not names:
+        return {family: list(sections) for family, sections in families.items()}
+    known = {name: section for sections in families.values() for name, section in sections.items()}
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(unknown_id(unknown[0], known))
+    return {name: known[name].model_dump(mode="json") for name in names}
+
+
+def read(*files: str | Path) -> Config:
+    """Read config files, each laid over those before it."""
+    sources = [load(file) for file in files]
+    raw: dict[str, Any] = {}
+    for source in sources:
+        raw = merge(raw, source.values)
+    return _validated(raw, sources)
+
+
+def parse(
+    raw: Mapping[str, Any], files: Iterable[str | Path] = (), command_line: Mapping[str, Any] | None = None
+) -> Config:
+    """Validate a merged config mapping.
+
+    Args:
+        raw: the merged config.
+        files: the files that it was merged from, in the order in which each overrode those before it.
+        command_line: what Snakemake's `--config` set, which overrides every file.
+
+    Raises:
+        InputError: one line for each fault: file and line, key path, what was expected, the nearest match.
+    """
+    return _validated(raw, [*(load(file) for file in files), Source("--config", command_line or {})])
+
+
+def _validated(raw: Mapping[str, Any], sources: Sequence[Source]) -> Config:
+    resolved = resolve_extends(raw, sources)
+    try:
+        config = Config.model_validate(resolved)
+    except ValidationError as error:
+        lines = [explain(fault, Config, resolved, raw, sources) for fault in error.errors()]
+        raise InputError("\n".join(dict.fromkeys(lines))) from None
+    for name, experiment in config.experiments.items():
+        for point in points(name, experiment):
+            try:
+                dataset = point.experiment.dataset  # builds and so validates every variant and axis value
+            except InputError as error:
+                raise InputError(f"{_place_of_point(name, point, raw, sources)}: {error}") from None
+            if dataset not in config.datasets:
+                raise InputError(
+                    f"{_place_of_point(name, point, raw, sources)}: experiments.{name}, point {point.id}: dataset: "
+                    f"{unknown_id(dataset, config.datasets)}"
+                )
+    return config
+
+
+def _place_of_point(name: str, point: Point, raw: Mapping[str, Any], sources: Sequence[Source]) -> str:
+    """Where the variant or the axes of a point stand, of whose values one does not fit."""
+    part = ("variants", point.variant) if point.variant else ("axes",)
+    return place_of(defining_path(("experiments", name, *part), raw), sources)
+
+
+def resolve_extends(raw: Mapping[str, Any], sources: Sequence[Source]) -> dict[str, Any]:
+    """Replace `extends: <id>` by that experiment under the keys given beside it.
+
+    Raises:
+        InputError: there is no such experiment, one extends itself, or one has no keys.
+    """
+    experiments = raw.get("experiments")
+    if not isinstance(experiments, Mapping):
+        return dict(raw)
+
+    def resolve(name: str, seen: tuple[str, ...] = ()) -> Any:
+        entry = experiments[name]
+        if not isinstance(entry, Mapping):
+            place = place_of(("experiments", name), sources)
+            raise InputError(f"{place}: experiments.{name}: expected keys and their values, found {entry!r}")
+        if "extends" not in entry:
+            return entry
+        parent = entry["extends"]
+        if not isinstance(parent, str) or parent not in experiments or parent in (*seen, name):
+            where = f"{place_of(('experiments', name, 'extends'), sources)}: experiments.{name}.extends"
+            unknown = f"unknown id {parent!r}{nearest(str(parent), experiments)}"
+            raise InputError(
+                f"{where}: {unknown if not isinstance(parent, str) or parent not in experiments else f'{parent!r} extends itself'}"
+            )
+        changes = {key: value for key, value in entry.items() if key != "extends"}
+        return merge(resolve(parent, (*seen, name)), changes)
+
+    return {**raw, "experiments": {name: resolve(name) for name in experiments}}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema that editors use, with `extends` allowed in experiments and nothing required there."""
+    schema = Config.model_json_schema()
+    experiment = schema["$defs"]["Experiment"]
+    experiment["properties"]["extends"] = {
+        "type": "string",
+        "description": "id of the experiment this one is a change of",
+    }
+    for definition in schema["$defs"].values():
+        definition.pop("required", None)  # an overlay or an extending experiment sets only some keys
+    schema.pop("required", None)
+    return schema

@@ -1,0 +1,195 @@
+"""Sections of the models: one class a kind, with the class of `infoflow.models` that is the network."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from infoflow.config.base import Activation, Count, Positive, Section, union_of
+
+
+class Initial(Section):
+    """Fixed initial weights of a scalar chain, one number a layer."""
+
+    weights: list[float]
+    biases: list[float]
+
+
+class ModelSection(Section):
+    """What every kind of model says of itself."""
+
+    kind: str
+    noise_std: float
+    network: ClassVar[str]  # its class, `<module of infoflow.models>:<name>`
+    relative_cost: ClassVar[int] = 1  # of one unit in training; the longest trainings start first
+
+    @property
+    def module(self) -> str:
+        """The module of its class."""
+        return f"infoflow.models.{self.network.split(':')[0]}"
+
+    def units(self) -> int:
+        """Units of the network, for an estimate of what its training takes."""
+        raise NotImplementedError
+
+
+class MlpModel(ModelSection):
+    """A fully connected network with Gaussian noise after the activations."""
+
+    kind: Literal["mlp"]
+    network: ClassVar[str] = "mlp:Mlp"
+    layers: list[Count] = Field(description="widths from the input to the output")
+    activations: list[Activation] = Field(description="one for each layer of weights, the output layer included")
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of the noise after each observed layer"
+    )
+    observe: Literal["hidden", "all"] = Field(
+        "hidden", description="layers that carry noise and are estimated: hidden ones, or the output too"
+    )
+    initialisation: Literal["uniform", "truncated_normal"] = Field(
+        "uniform",
+        description="uniform: weights and biases in ±1/sqrt(fan-in); truncated_normal: weights of standard deviation 1/sqrt(fan-out) cut at two of them, biases 0",
+    )
+    initial: Initial | None = Field(None, description="fixed initial values (scalar chains) in place of drawn ones")
+
+    @model_validator(mode="after")
+    def _one_activation_a_layer(self) -> MlpModel:
+        if len(self.activations) != len(self.layers) - 1:
+            raise ValueError(
+                f"{len(self.layers) - 1} layers of weights need as many activations, not {len(self.activations)}"
+            )
+        if self.initial and not len(self.initial.weights) == len(self.initial.biases) == len(self.activations):
+            raise ValueError("initial: one weight and one bias for each layer")
+        if self.initial and set(self.layers) != {1}:
+            raise ValueError("initial: only for scalar chains (every width 1)")
+        if self.initial and self.initialisation != "uniform":
+            raise ValueError("initialisation: nothing is drawn where `initial` gives the values; take one of them out")
+        return self
+
+    def units(self) -> int:
+        """Widths of all layers."""
+        return sum(self.layers)
+
+
+class RecurrentModel(ModelSection):
+    """A tanh recurrent network with Gaussian noise on its hidden state and a linear read-out of the last state."""
+
+    kind: Literal["recurrent"]
+    network: ClassVar[str] = "recurrent:Recurrent"
+    hidden: Annotated[int, Field(ge=1, le=3)] = 2
+    noise_std: Annotated[float, Field(ge=0)] = 0.05
+    gain: Positive = Field(1.0, description="factor on the initial recurrent and input weights")
+
+    def units(self) -> int:
+        """As a small network: its states are few."""
+        return 16
+
+
+class ConvolutionalModel(ModelSection):
+    """What every convolutional network has."""
+
+    filters: list[Count]
+    relative_cost: ClassVar[int] = 100  # a filter is applied at hundreds of places
+
+    def units(self) -> int:
+        """Filters of all its convolutions."""
+        return sum(self.filters)
+
+
+class CnnModel(ConvolutionalModel):
+    """A small convolutional network: blocks of 5 × 5 convolution, activation and 2 × 2 pooling, then dense layers."""
+
+    kind: Literal["cnn"]
+    network: ClassVar[str] = "cnn:Cnn"
+    filters: Annotated[list[Count], Field(min_length=1)] = [6, 16]
+    dense: list[Count] = [64]
+    classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
+    activation: Literal["tanh", "sigmoid", "relu"] = "tanh"
+    padding: list[Annotated[int, Field(ge=0)]] = Field(
+        [], description="zeros around the image before each convolution; empty: 2, which keeps its size"
+    )
+    pooling: Literal["max", "average"] = "max"
+    observe: Literal["blocks", "layers"] = Field(
+        "blocks",
+        description="layers that carry noise and are recorded; blocks: T1, … after pooling and dense layers; layers: C1, P1, … F1, …",
+    )
+    initialisation: Literal["uniform", "default", "xavier"] = Field(
+        "uniform",
+        description="uniform: weights in ±1/sqrt(fan-in); default: biases too, as PyTorch does; xavier: Glorot's, times `gain`",
+    )
+    gain: Positive = Field(1.0, description="factor on the weights under `initialisation: xavier`")
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of the noise after each observed layer"
+    )
+
+    @model_validator(mode="after")
+    def _one_padding_a_convolution(self) -> CnnModel:
+        if self.padding and len(self.padding) != len(self.filters):
+            raise ValueError(f"padding: {len(self.filters)} convolutions need as many, not {len(self.padding)}")
+        return self
+
+
+class BlstmModel(ModelSection):
+    """A bidirectional LSTM on sequences, whose mean state a small classifier reads."""
+
+    kind: Literal["blstm"]
+    network: ClassVar[str] = "blstm:Blstm"
+    relative_cost: ClassVar[int] = 1000  # at hundreds of frames
+    hidden: Count = Field(128, description="cells in each direction")
+    decoder: Count = Field(128, description="units of the classifier's hidden layer")
+    noise_std: Literal[0.0] = 0.0
+
+    def units(self) -> int:
+        """Cells of one direction."""
+        return self.hidden
+
+
+class BatchNormModel(ConvolutionalModel):
+    """What networks with batch normalisation after every convolution have; they carry no noise."""
+
+    classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
+    activation: Literal["tanh", "relu"] = "relu"
+    noise_std: Literal[0.0] = 0.0
+
+
+class SimpleCnnModel(BatchNormModel):
+    """Convolutions of stride 2 (the first 8 × 8, stride 4), each with activation, then batch normalisation."""
+
+    kind: Literal["simple_cnn"]
+    network: ClassVar[str] = "audio_cnn:SimpleCnn"
+    filters: Annotated[list[Count], Field(min_length=1)] = [4, 8, 16, 32]
+
+
+class AudioResNetModel(BatchNormModel):
+    """A residual network of a stem, three and four blocks, and an average to 7 × 7."""
+
+    kind: Literal["audio_resnet"]
+    network: ClassVar[str] = "audio_cnn:AudioResNet"
+    relative_cost: ClassVar[int] = 2000  # many convolutions a stage
+    filters: Annotated[list[Count], Field(min_length=2, max_length=2)] = Field([16, 32], description="of both stages")
+
+
+class Vgg11Model(BatchNormModel):
+    """VGG-11 for images of at most 32 × 32: eight 3 × 3 convolutions in five stages, two dense layers."""
+
+    kind: Literal["vgg11"]
+    network: ClassVar[str] = "deep_cnn:Vgg11"
+    filters: Annotated[list[Count], Field(min_length=5, max_length=5)] = Field(
+        [16, 32, 64, 128, 128], description="of each stage; published: 64, 128, 256, 512, 512"
+    )
+    dense: Annotated[list[Count], Field(min_length=1)] = [128, 128]
+
+
+class ResNet18Model(BatchNormModel):
+    """ResNet-18 for images of at most 32 × 32: a 3 × 3 stem, four stages of two blocks, an average."""
+
+    kind: Literal["resnet18"]
+    network: ClassVar[str] = "deep_cnn:ResNet18"
+    relative_cost: ClassVar[int] = 2000  # many convolutions a stage
+    filters: Annotated[list[Count], Field(min_length=4, max_length=4)] = Field(
+        [16, 32, 64, 128], description="of each stage; published: 64, 128, 256, 512"
+    )
+
+
+Model = union_of(ModelSection)

@@ -1,0 +1,1 @@
+"""What the kinds of data sets share: local files, downloads, audio, images."""

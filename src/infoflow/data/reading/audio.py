@@ -1,0 +1,217 @@
+"""Recordings as mono signals of one sampling rate, checked file by file: a bad file is named, and never passed over in silence.
+
+What can be mended (another rate, channels, clipping) is mended or kept, and noted; what cannot (damaged, empty, silent) is
+a fatal problem. `settle` then stops with every such file named, or leaves them out on request and says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from infoflow.errors import InputError
+from infoflow.storage.files import atomic
+
+SILENT = 1e-4  # of full scale: a peak below it is no recording
+CLIPPED = 1e-3  # share of samples in runs at the extreme value
+RUN = 3  # successive samples at the extreme value that count as clipped
+SHORTEST = 0.1  # seconds
+
+
+class Problem(NamedTuple):
+    """What is the matter with a file; `fatal` says that there is no signal to use."""
+
+    file: str
+    what: str
+    fatal: bool
+
+
+class Sound(NamedTuple):
+    """A signal (samples,) float32 in about [−1, 1], or None, its sampling rate in Hz, and what was found."""
+
+    samples: np.ndarray | None
+    rate: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Length, 0 without a signal."""
+        return 0.0 if self.samples is None else len(self.samples) / self.rate
+
+
+def read(path: str | Path, rate: int, shortest: float = SHORTEST) -> Sound:
+    """Read wav, flac, ogg or mp3 as one channel at `rate` Hz.
+
+    Channels are averaged and other rates resampled (soxr), both noted. Fatal: a file that is missing, cannot be decoded,
+    holds fewer than `shortest` seconds, holds NaN or infinity, or is silent. Never raises for what a file holds.
+
+    Args:
+        path: the file; its name may hold any characters.
+        rate: wanted sampling rate in Hz.
+        shortest: seconds below which there is nothing to analyse.
+    """
+    name, notes = str(path), []
+    if not Path(path).is_file():
+        return _unusable(name, rate, "no such file", notes)
+    if not Path(path).stat().st_size:
+        return _unusable(name, rate, "empty: 0 bytes", notes)
+    try:
+        values, found, promised = _decode(path)
+    except Exception as error:  # soundfile raises its own and Python's errors, by format and library version
+        return _unusable(name, rate, f"cannot be decoded ({' '.join(str(error).split())})", notes)
+    if promised:
+        notes.append(promised)
+    if len(values) < shortest * found:
+        return _unusable(name, rate, f"empty: {len(values)} samples at {found} Hz, under {shortest:g} s", notes)
+    if not np.isfinite(values).all():
+        return _unusable(name, rate, "holds values that are no finite numbers", notes)
+    notes += _amplitude_notes(values)
+    if values.shape[1] > 1:
+        notes.append(f"{values.shape[1]} channels: averaged")
+    mono = values.mean(1)
+    if np.abs(mono).max() < SILENT:
+        return _unusable(name, rate, f"silent: no sample above {SILENT:g} of full scale", notes)
+    if found != rate:
+        kind = f", nothing above {found // 2} Hz" if found < rate else ""
+        notes.append(f"{found} Hz: resampled to {rate} Hz{kind}")
+        mono = _resampled(mono, found, rate)
+    return Sound(np.ascontiguousarray(mono, np.float32), rate, tuple(Problem(name, note, False) for note in notes))
+
+
+def _unusable(name: str, rate: int, what: str, notes: list[str]) -> Sound:
+    return Sound(None, rate, (*(Problem(name, note, False) for note in notes), Problem(name, what, True)))
+
+
+def _decode(path: str | Path) -> tuple[np.ndarray, int, str]:
+    """Values (samples, channels) float32, the rate, and a note where the file holds less than its header promises."""
+    import soundfile
+
+    with soundfile.SoundFile(path) as file:
+        promised, cut = file.frames, "should be" in file.extra_info  # libsndfile's words for a chunk cut short
+        values = file.read(dtype="float32", always_2d=True)
+        if len(values) < promised or cut:
+            return values, file.samplerate, f"cut short: {len(values) / file.samplerate:.2f} s are there"
+        return values, file.samplerate, ""
+
+
+def _amplitude_notes(values: np.ndarray) -> list[str]:
+    """Notes on clipping: runs at the largest or smallest value of a loud signal, or values beyond full scale."""
+    notes = []
+    peak = float(np.abs(values).max())
+    if peak > 1.0 + 1e-6:
+        notes.append(f"reaches {peak:.2f} of full scale")
+    if peak >= 0.5:
+        share = max(_flat_share(channel, end) for channel in values.T for end in (channel.max(), channel.min()))
+        if share > CLIPPED:
+            notes.append(f"clipped: {100 * share:.1f} % of the samples stay at one extreme")
+    return notes
+
+
+def _flat_share(channel: np.ndarray, level: float) -> float:
+    """Share of samples that lie at `level` with at least `RUN` in a row."""
+    at = np.concatenate([[0], (channel == level).astype(np.int8), [0]])
+    edges = np.flatnonzero(np.diff(at))
+    lengths = edges[1::2] - edges[::2]
+    return float(lengths[lengths >= RUN].sum() / len(channel))
+
+
+def _resampled(mono: np.ndarray, found: int, rate: int) -> np.ndarray:
+    import librosa
+
+    return librosa.resample(mono, orig_sr=found, target_sr=rate, res_type="soxr_hq")
+
+
+# --- features kept by content ---------------------------------------------------------------------------------
+
+
+def kept(folder: str | Path | None, key: str, make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """The arrays that `make` gives, read from `folder` where they were made before under the same key.
+
+    None, of a file that cannot be used, is not kept; without a folder nothing is.
+    """
+    path = None if folder is None else Path(folder) / key[:2] / f"{key}.npz"
+    if path is not None and path.is_file():
+        with np.load(path, allow_pickle=False) as found:
+            return dict(found)
+    made = make()
+    if path is not None and made is not None:
+        with atomic(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **made)
+    return made
+
+
+# --- a corpus ------------------------------------------------------------------------------------------------
+
+
+def each(function: Callable[[Any], Any], items: Sequence[Any], workers: int = 1, what: str = "files") -> list[Any]:
+    """`function` of every item, in order, in `workers` processes, with progress and the time left every few seconds.
+
+    The result does not depend on `workers`: items share nothing.
+    """
+    started = reported = time.monotonic()
+    made: list[Any] = []
+    with _pool(workers) as pool:
+        for result in pool.map(function, items, chunksize=4):
+            made.append(result)
+            now = time.monotonic()
+            if now - reported > 5:
+                left = (now - started) / len(made) * (len(items) - len(made))
+                print(f"{len(made)} of {len(items)} {what}, about {left:.0f} s left", flush=True)
+                reported = now
+    return made
+
+
+def _pool(workers: int) -> ProcessPoolExecutor | _here:
+    """Processes for the work, or none where one is enough or the system has no shared memory for their queue."""
+    if workers > 1:
+        try:
+            return ProcessPoolExecutor(workers)
+        except (ImportError, OSError) as error:
+            print(f"one process instead of {workers}: {error}", flush=True)
+    return _here()
+
+
+class _here:
+    """A pool without processes."""
+
+    @staticmethod
+    def map(function: Callable[[Any], Any], items: Sequence[Any], chunksize: int) -> Iterator[Any]:
+        return map(function, items)
+
+    def __enter__(self) -> _here:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+
+def settle(where: str, total: int, problems: Iterable[Problem], bad_files: str) -> list[Problem]:
+    """All problems of a corpus, printed; fatal ones stop the run unless `bad_files` is `leave_out`.
+
+    Args:
+        where: the data set's config key, for messages.
+        total: files or labels of the corpus.
+        problems: what was found.
+        bad_files: `stop` or `leave_out`.
+
+    Raises:
+        InputError: there are fatal problems and `bad_files` is `stop`, or nothing is left; every file is named (up to 20).
+    """
+    found = sorted(dict.fromkeys(problems), key=lambda p: (not p.fatal, p.file))
+    for problem in found:
+        print(f"{problem.file}: {problem.what}{': left out' if problem.fatal else ''}", flush=True)
+    fatal = [problem for problem in found if problem.fatal]
+    files = len({problem.file for problem in fatal})
+    if fatal and (bad_files == "stop" or files >= total):
+        named = "; ".join(f"{p.file}: {p.what}" for p in fatal[:20]) + (" …" if len(fatal) > 20 else "")
+        raise InputError(
+            f"{where}: {files} of {total} files cannot be used: {named}. Mend them, or set bad_files: leave_out"
+        )
+    if fatal:
+        print(f"{where}: {files} of {total} files left out", flush=True)
+    return found

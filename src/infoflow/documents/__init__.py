@@ -1,0 +1,1 @@
+"""The documents: one folder each, with its claims, tables and figures."""

@@ -1,0 +1,23 @@
+"""What padova2023 states, and how its experiments and estimates are named here."""
+
+from __future__ import annotations
+
+TANH, RELU, NULL = "padova_tanh", "padova_relu", "padova_shuffled"
+AUDIO = (
+    TANH,
+    RELU,
+    NULL,
+    "padova_filters",
+    "padova_full_batch",
+    "padova_sgd",
+    "padova_sgd_full_batch",
+    "padova_resnet",
+)
+LAYERS = [f"T{k}" for k in range(1, 5)]
+POOLED, JOINT, VARIANCE = {"pooled": True, "width": 0.05}, {"width": 0.05}, {"variance": 0.01}
+SAXE_VARIANCE, SAXE_BINS = {"variance": 0.001}, {"run_bins": 30}
+CONTROL = "the same network on shuffled labels"
+UNTRAINED = "the untrained network"
+ARITHMETIC = "the same rows without the empty ones"
+PUBLISHED_KDE = 8.077477118  # bits: log2 1000 − 0.239 log2 239
+PUBLISHED_KNN = {"T1": -520e3, "T2": -271e3, "T3": -134e3, "T4": -68e3}  # read off slide 25

@@ -1,0 +1,1 @@
+"""The estimate stage: recorded layers or weights in, tidy tables out."""

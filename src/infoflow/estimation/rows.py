@@ -1,0 +1,52 @@
+"""What every family says of a layer: rows of the tidy table, means with their errors, widths relative to spreads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from infoflow.config.jobs import EstimateJob, PointLabels
+from infoflow.estimators._common import ratio
+from infoflow.storage.tables import tidy
+
+Row = dict[str, Any]
+Inputs = dict[str, list[str]]  # files by name: activations, or weights and dataset
+
+
+def table(job: EstimateJob, rows: Iterable[Row] | pd.DataFrame, labels: PointLabels | None = None) -> pd.DataFrame:
+    """Rows as the tidy table of a job, or of one of its points."""
+    labels = labels or job.points[0]
+    return tidy(
+        rows,
+        estimator=job.estimator,
+        names={"experiment": job.experiment, "point": labels.point, "variant": labels.variant},
+        axes=labels.axes,
+        by_update=bool(job.steps_per_epoch),
+    )
+
+
+def mean_and_error(values: Tensor) -> Row:
+    """Mean over batches (B,) and its standard error, nan for a single batch."""
+    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return {"value": float(values.mean()), "std_error": error}
+
+
+def spread(values: Tensor) -> Tensor:
+    """Root mean square over units of a layer's standard deviation over samples; `values` (n, …)."""
+    return values.std(0, correction=0).square().mean().sqrt()
+
+
+def relative_width(width: float, values: Tensor) -> float:
+    """Width of a bin or of the noise over the layer's spread, infinite for a constant layer."""
+    return ratio(width, float(spread(values)))
+
+
+def median_distance(squares: Tensor) -> float:
+    """Median over pairs of the squared distances (…, n, n) of different samples."""
+    i, j = torch.triu_indices(squares.shape[-1], squares.shape[-1], 1)
+    return float(squares[..., i, j].median())

@@ -1,0 +1,90 @@
+"""What every part of the plan starts from: the config, the documents of the run and the points of their experiments."""
+
+from __future__ import annotations
+
+from infoflow.config import Config, Experiment, Point, points
+from infoflow.errors import InputError
+
+
+class Run:
+    """Documents, experiments and points of a run; `root` is the results folder."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.root = config, config.results
+        self.documents = {k: d for k, d in config.documents.items() if not config.only or k in config.only}
+        self.experiments = {k: e for k, e in config.experiments.items() if e.document in self.documents}
+        self.points = {k: {p.id: p for p in points(k, e)} for k, e in self.experiments.items()}
+
+    def trainer(self, experiment: str) -> str:
+        """The module of `infoflow.training` that trains an experiment."""
+        return self.config.datasets[self.experiments[experiment].dataset].trainer
+
+    def at(self, experiment: str, point: str) -> Experiment:
+        """An experiment with the settings of one of its points."""
+        return self.points[experiment][point].experiment
+
+    def model_modules(self, experiment: str) -> list[str]:
+        """Modules of the networks of an experiment."""
+        return sorted({point.experiment.model.module for point in self.points[experiment].values()})
+
+    def stacks(self, experiment: str) -> dict[str, list[Point]]:
+        """Points that train together, by what they share."""
+        groups: dict[str, list[Point]] = {}
+        for point in self.points[experiment].values():
+            shared = {
+                axis: value for axis, value in point.axes.items() if axis not in self.experiments[experiment].stack
+            }
+            groups.setdefault(point.model_copy(update={"axes": shared}).id, []).append(point)
+        return groups
+
+    def folds(self, experiment: str) -> list[int]:
+        """Folds of an encoder, one a point.
+
+        Raises:
+            InputError: the experiment is no encoder, or its only axis is not training.fold.
+        """
+        encoder = self.experiments.get(experiment)
+        if (
+            encoder is None
+            or encoder.model.kind != "blstm"
+            or list(encoder.axes) != ["training.fold"]
+            or encoder.variants
+        ):
+            raise InputError(
+                f"experiments.{experiment}: contexts come from an enabled experiment with a blstm whose only axis is training.fold"
+            )
+        return encoder.axes["training.fold"]
+
+    # paths
+
+    def dataset(self, name: str) -> str:
+        """Path of a data set."""
+        return f"{self.root}/data/{name}.h5"
+
+    def dataset_of(self, experiment: str, point: str) -> str:
+        """Path of the data set that a point uses."""
+        return self.dataset(self.at(experiment, point).dataset)
+
+    def contexts(self, experiment: str, fold: int | str) -> str:
+        """Path of the context vectors of one fold."""
+        return f"{self.root}/contexts/{experiment}/fold{fold}.h5"
+
+    def train_folder(self, experiment: str, point: str) -> str:
+        """Folder of one point's weights and history."""
+        return f"{self.root}/train/{experiment}/{point}"
+
+    def weights(self, experiment: str, point: str) -> str:
+        """Path of a point's weights."""
+        return f"{self.train_folder(experiment, point)}/weights.safetensors"
+
+    def history(self, experiment: str, point: str) -> str:
+        """Path of a point's training history."""
+        return f"{self.train_folder(experiment, point)}/history.parquet"
+
+    def activations(self, experiment: str, point: str, block: str) -> str:
+        """Path of one activation file."""
+        return f"{self.root}/activations/{experiment}/{point}/{block}.h5"
+
+    def estimates(self, experiment: str, place: str, block: str, estimator: str) -> str:
+        """Path of one table of estimates; `place` is a point or a stack."""
+        return f"{self.root}/estimates/{experiment}/{place}/{block}.{estimator}.parquet"

@@ -1,0 +1,221 @@
+"""The documents of a run: their claims, figures, notebooks and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infoflow.config.documents import Figure
+from infoflow.config.jobs import (
+    ClaimsExperiment,
+    ClaimsJob,
+    ClaimsPoint,
+    NotebookJob,
+    NotebookPoint,
+    ReportDocument,
+    ReportJob,
+    SweepsJob,
+    TruthJob,
+)
+from infoflow.plan import catalogue
+from infoflow.plan.estimates import EstimatePlan
+from infoflow.plan.sources import sources
+
+
+class DocumentPlan(EstimatePlan):
+    """Jobs that decide claims, draw figures and write pages."""
+
+    def document_experiments(self, document: str) -> list[str]:
+        """Experiments of a document."""
+        return [name for name, experiment in self.experiments.items() if experiment.document == document]
+
+    def claims_inputs(self, document: str) -> dict[str, list[str]]:
+        """Files from which a document's claims are decided."""
+        job = self.claims_settings(document)
+        inputs = {
+            "estimates": [path for name in job.experiments for path in self.estimates_of(name)],
+            "history": [path for e in job.experiments.values() for path in e.history.values()],
+            "datasets": sorted(job.datasets.values()),
+        }
+        if job.studies:
+            inputs["studies"] = [path for paths in job.studies.values() for path in paths]
+        return inputs
+
+    def claims_sources(self, document: str) -> list[str]:
+        """Package files of a document's claims and tables."""
+        package = f"infoflow.documents.{document}"
+        return sources(package, f"{package}.claims", f"{package}.tables", "infoflow.verdicts.stage")
+
+    def document_weights(self, document: str) -> list[str]:
+        """Weights of a document's experiments."""
+        return [self.weights(n, p) for n in self.document_experiments(document) for p in self.points[n]]
+
+    def claims_settings(self, document: str) -> ClaimsJob:
+        """Settings of a document's claims: what its experiments are, without what only training uses, and their files."""
+        names = self.document_experiments(document)
+        used = {self.at(name, point).dataset for name in names for point in self.points[name]}
+        return ClaimsJob(
+            document=document,
+            seed=self.config.seed,
+            rehearsal=self.config.rehearsal,
+            experiments={name: self._claims_experiment(name) for name in names},
+            datasets={name: self.dataset(name) for name in sorted(used)},
+            studies={name: self._study(name) for name in catalogue.document(document).READS},
+        )
+
+    def _claims_experiment(self, name: str) -> ClaimsExperiment:
+        points = {
+            p.id: ClaimsPoint(
+                variant=p.variant,
+                axes=p.axes,
+                dataset=p.experiment.dataset,
+                noise_std=p.experiment.model.noise_std,
+            )
+            for p in self.points[name].values()
+        }
+        tidy: list[str] = []
+        figure_tables: dict[str, list[str]] = {}
+        for place, block, estimator in self.tables_of(name):
+            is_tidy = self.config.estimators[estimator].tidy
+            paths = tidy if is_tidy else figure_tables.setdefault(estimator, [])
+            paths.append(self.estimates(name, place, block, estimator))
+        return ClaimsExperiment(
+            seeds=self.experiments[name].seeds,
+            points=points,
+            estimates=tidy,
+            figure_tables=figure_tables,
+            history={point: self.history(name, point) for point in points},
+        )
+
+    def _study(self, name: str) -> list[str]:
+        """Files of a study that documents read beside their experiments."""
+        sweeps = {study: [path] for study, path in self.truth_sweeps().items()}
+        return {"convergence": [self.convergence()], "truth": self.truth_parts(), **sweeps}[name]
+
+    def claims(self, document: str) -> str:
+        """Path of a document's claims."""
+        return f"{self.root}/claims/{document}.parquet"
+
+    def tables(self, document: str) -> dict[str, str]:
+        """Paths of the tables that a document's figures are drawn from."""
+        names = catalogue.document(document).TABLES
+        return {name: f"{self.root}/tables/{document}/{name}.parquet" for name in names}
+
+    def reference_tables(self, document: str) -> list[str]:
+        """Paths of a document's reference tables and verdicts, which are in git."""
+        names = ("claims", *catalogue.document(document).TABLES)
+        return [f"results/reference/{document}/{name}.parquet" for name in names]
+
+    def has_reference(self, document: str) -> bool:
+        """Whether reference results of a document are kept."""
+        return Path("results/reference", document, "claims.parquet").is_file()
+
+    def reference_pages(self) -> list[str]:
+        """Paths of the notebooks on reference results, of the documents that have some."""
+        return [
+            f"results/reference-figures/{document}.html" for document in self.documents if self.has_reference(document)
+        ]
+
+    def figures_of(self, document: str) -> dict[str, Figure]:
+        """Figures of a document by id: those whose experiments the config has."""
+        figures = catalogue.figures(document)
+        return {k: f for k, f in figures.items() if all(e in self.config.experiments for e in f.experiments)}
+
+    def figures(self, document: str) -> list[str]:
+        """Paths of a document's figures, SVG and PNG."""
+        return [
+            f"{self.root}/figures/{document}/{figure}.{suffix}"
+            for figure in self.figures_of(document)
+            for suffix in ("svg", "png")
+        ]
+
+    def notebook(self, document: str, suffix: str) -> str:
+        """Path of a document's executed notebook."""
+        return f"{self.root}/notebooks/{document}.{suffix}"
+
+    def notebook_settings(self, document: str) -> NotebookJob:
+        """Settings that a document's notebook uses: layer lists for its schematics, and what its cells recompute."""
+        names = self.document_experiments(document)
+        points = {n: {k: p.experiment for k, p in self.points[n].items()} for n in names}
+        return NotebookJob(
+            document=document,
+            title=self.config.documents[document].title,
+            seed=self.config.seed,
+            figures=list(self.figures_of(document)),
+            models={n: next(iter(ps.values())).model for n, ps in points.items()},
+            points={
+                n: {k: NotebookPoint(dataset=e.dataset, model=e.model) for k, e in ps.items()}
+                for n, ps in points.items()
+            },
+            estimators={k: self.config.estimators[k] for n in names for k in self.experiments[n].estimators},
+        )
+
+    def report_settings(self) -> ReportJob:
+        """Settings of the page and the manifest: the whole config, and what made each figure."""
+        return ReportJob(
+            config=self.config,
+            documents={
+                document: ReportDocument(
+                    title=section.title,
+                    citation=section.citation,
+                    figures=self.figures_of(document),
+                    experiments=self.document_experiments(document),
+                    tables=self.tables(document),
+                )
+                for document, section in self.documents.items()
+            },
+            datasets=self.datasets(),
+            outputs=sorted({path for document in self.documents for path in self.outputs(document)}),
+        )
+
+    def outputs(self, document: str) -> list[str]:
+        """Every file that a run makes for a document and keeps, for the manifest; activations are left out."""
+        inputs = [path for paths in self.claims_inputs(document).values() for path in paths]
+        made = [self.claims(document), *self.tables(document).values(), *self.figures(document)]
+        notebooks = [self.notebook(document, suffix) for suffix in ("ipynb", "html")]
+        return [*inputs, *self.document_weights(document), *made, *notebooks]
+
+    # the benchmark of estimators on tasks whose information is known
+
+    def needs_benchmark(self, document: str) -> bool:
+        """Whether a document shows the benchmark."""
+        return "truth" in catalogue.document(document).READS
+
+    def truth_parts(self) -> list[str]:
+        """Paths of the benchmark's parts."""
+        return [f"{self.root}/truth/part{k}.parquet" for k in range(self.config.truth.jobs)]
+
+    def truth_settings(self, part: str) -> TruthJob:
+        """Settings of one part of the benchmark."""
+        section = self.config.truth
+        tasks = section.model_dump(exclude={"jobs", "sweeps"})
+        return TruthJob(seed=self.config.seed, part=int(part), parts=section.jobs, **tasks)
+
+    def truth_sweeps(self) -> dict[str, str]:
+        """Paths of the tables of widths and of counterexamples to subadditivity."""
+        return {name: f"{self.root}/truth/{name}.parquet" for name in ("widths", "subadditivity")}
+
+    def truth_sweep_settings(self) -> SweepsJob:
+        """Settings of the sweeps."""
+        return SweepsJob(seed=self.config.seed, **self.config.truth.sweeps.model_dump())
+
+    def notebook_sources(self, document: str) -> list[str]:
+        """Package files of a document's notebook: its figures, and what recomputes values of them from weights."""
+        modules = {f"infoflow.documents.{document}.figures", "infoflow.plotting", "infoflow.report.notebook"}
+        if self.needs_benchmark(document):
+            return sources(*sorted(modules), "infoflow.truth")
+        for name in self.document_experiments(document):
+            modules |= {
+                f"infoflow.estimation.{self.config.estimators[e].kind}" for e in self.experiments[name].estimators
+            }
+            modules |= set(self.model_modules(name))
+        return sources(*sorted(modules), "infoflow.estimation.recompute")
+
+    # everything
+
+    def targets(self) -> list[str]:
+        """Everything that a full run leaves behind."""
+        targets = [f"{self.root}/{name}" for name in ("index.html", "claims.parquet", "MANIFEST.json")]
+        for document in self.documents:
+            targets += self.figures(document)
+            targets += [self.notebook(document, suffix) for suffix in ("ipynb", "html")]
+        return targets

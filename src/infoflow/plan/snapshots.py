@@ -1,0 +1,56 @@
+"""Which snapshots of a training are kept, recorded and thinned."""
+
+from __future__ import annotations
+
+import bisect
+
+from infoflow.config.experiments import Experiment, Thinning
+
+
+def snapshot_epochs(experiment: Experiment) -> list[int]:
+    """Completed epochs, or updates under `training.steps_per_epoch`, whose weights are kept; 0 = initial weights."""
+    unit, rule = experiment.training.steps_per_epoch or 1, experiment.snapshots
+    total = experiment.training.epochs * unit
+    epochs = set(range(min(rule.every_until, total) + 1)) | {0, total}
+    epochs |= {epoch * unit for epoch in rule.at if epoch * unit <= total}
+    if rule.log_spaced and total > 1:
+        start = max(1, min(rule.every_until, total - 1))
+        epochs |= set(geometric(start, total - 1, rule.log_spaced))
+    return sorted(epochs)
+
+
+def geometric(start: int, stop: int, count: int) -> list[int]:
+    """Distinct rounded points of a geometric grid, both ends included."""
+    if count == 1 or start == stop:
+        return [stop]
+    ratio = stop / start
+    return sorted({round(start * ratio ** (i / (count - 1))) for i in range(count)})
+
+
+def recorded_epochs(experiment: Experiment, epochs: list[int], seed: int) -> list[int]:
+    """Epochs at which a seed's activations are recorded: all, or a thinned subset for later seeds."""
+    thinning = experiment.probe.thinning
+    if thinning is None or seed < thinning.after_seed:
+        return epochs
+    return thinned(epochs, thinning)
+
+
+def thinned(epochs: list[int], thinning: Thinning) -> list[int]:
+    """The recorded epochs that later seeds keep; the first and the last are always among them."""
+    if thinning.log_spaced:
+        return spread(epochs, thinning.log_spaced)
+    return sorted({epochs[0], *epochs[::-1][:: thinning.every]})
+
+
+def spread(epochs: list[int], count: int) -> list[int]:
+    """About `count` of the recorded epochs, near a geometric grid; the first and the last are always among them."""
+    if len(epochs) <= count:
+        return list(epochs)
+    grid = geometric(1, max(epochs[-1], 2), count - 1)
+    return sorted({epochs[0], epochs[-1]} | {_nearest(epochs, value) for value in grid})
+
+
+def _nearest(ascending: list[int], value: int) -> int:
+    """The entry nearest to a value, the smaller of two that are as near."""
+    i = bisect.bisect_left(ascending, value)
+    return min(ascending[max(0, i - 1) : i + 1] or ascending[-1:], key=lambda entry: abs(entry - value))

@@ -1,0 +1,63 @@
+"""What panels of several documents are drawn with: bands over seeds, epochs, events, levels, information planes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
+
+from infoflow.plotting.style import GREY
+
+
+def band(axes: Axes, curve: pd.DataFrame, colour: object, label: str, **style: object) -> None:
+    """Median over seeds as a line, the central 80 % as a band."""
+    curve = curve.sort_values("epoch")
+    x = curve["epoch"].to_numpy()
+    axes.plot(x, curve["median"], color=colour, label=label, **style)
+    if (curve["seeds"] > 1).all():
+        axes.fill_between(x, curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0)
+
+
+def epochs_axis(axes: Axes, last: int, log: bool) -> None:
+    """Label the epoch axis; a logarithmic one still shows epoch 0."""
+    if log:
+        axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+        ticks = [0, *(10**k for k in range(int(np.log10(max(last, 10))) + 1))]
+        axes.set_xticks(ticks, [f"{t:,}".replace(",", "\u2009") for t in ticks])
+        axes.minorticks_off()
+    axes.set_xlim(0, last)
+    axes.set_xlabel("epoch" + (" (log)" if log else ""))
+
+
+def level(axes: Axes, value: float, text: str) -> None:
+    """A dashed line for a value that the document states or a bound that theory gives."""
+    axes.axhline(value, color=GREY, linestyle="--", linewidth=1)
+    axes.annotate(
+        text, (1, value), xycoords=("axes fraction", "data"), xytext=(-3, 2), textcoords="offset points", ha="right",
+        va="bottom", fontsize=8, color=GREY, path_effects=[withStroke(linewidth=2.5, foreground="white")], zorder=4,
+    )  # fmt: skip
+
+
+def event(axes: Axes, epoch: float, text: str, published: bool = False) -> None:
+    """A vertical line for an event: solid where it was found, dotted where the document puts it."""
+    axes.axvline(epoch, color=GREY, linestyle=":" if published else "-", linewidth=1)
+    text_artist = axes.annotate(
+        text, (epoch, 0.98 if published else 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0), textcoords="offset points", ha="left",
+        va="top" if published else "bottom", rotation=90, fontsize=8, color=GREY, annotation_clip=True,
+    )  # fmt: skip
+    text_artist.set_in_layout(False)
+
+
+def plane(axes: Axes, x: pd.DataFrame, y: pd.DataFrame, colour: Any, label: str, unit: float = 1.0) -> None:
+    """A trajectory in the information plane, paler where training begins; its end is a dot."""
+    points = np.stack([x["median"].to_numpy() / unit, y["median"].to_numpy() / unit], 1)
+    pieces = np.stack([points[:-1], points[1:]], 1)
+    shades = np.linspace(0.25, 1, len(pieces))
+    axes.add_collection(LineCollection(pieces, colors=[(*colour, a) for a in shades], linewidths=1.5))
+    axes.scatter(points[:, 0], points[:, 1], s=9, color=[(*colour, a) for a in np.linspace(0.25, 1, len(points))])
+    axes.scatter(*points[-1], s=45, color=[colour], edgecolor="white", linewidth=0.8, zorder=3, label=label)
+    axes.autoscale_view()

@@ -1,0 +1,44 @@
+"""Context vectors of every utterance under the encoder of each fold: weights and sequences in, one HDF5 file a fold out.
+
+Arrays: `x` (n, 2 hidden) float32 the time means of the encoder's states, `y` (n,), `group` (n,) the speaker, `split` (n,)
+of the fold: 0 train, 1 test, 2 valid.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from infoflow.config.jobs import ContextsJob
+from infoflow.models.blstm import Blstm, padded
+from infoflow.storage.hdf5 import read_h5, write_h5
+from infoflow.storage.weights import read_weights
+from infoflow.training.folds import fold_split
+
+
+def run(job: ContextsJob, weights: list[str], dataset: str, outputs: list[str]) -> None:
+    """Export the contexts of every fold from its encoder's best weights."""
+    torch.set_num_threads(1)
+    arrays, attributes = read_h5(dataset, "x", "offsets", "y", "group")
+    frames, offsets = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["offsets"])
+    model = Blstm(frames.shape[1], job.model.hidden, job.model.decoder, int(attributes["classes"]))
+    kept = {name: attributes[name] for name in ("classes", "class_names", "source", "tier", "licence", "stand_in")}
+    for fold, path, output in zip(job.folds, weights, outputs, strict=True):
+        stored = read_weights(path)
+        model.load_stacked(stored[max(stored)], 0)
+        split = fold_split(torch.from_numpy(arrays["group"]), fold)
+        x = contexts(model, frames, offsets)
+        write_h5(
+            output,
+            {"x": x.numpy(), "y": arrays["y"], "group": arrays["group"], "split": split.numpy()},
+            {**kept, "experiment": job.experiment, "fold": fold},
+        )
+        print(f"fold {fold}: contexts {tuple(x.shape)}", flush=True)
+
+
+@torch.no_grad()
+def contexts(model: Blstm, frames: Tensor, offsets: Tensor) -> Tensor:
+    """Context vectors (n, 2 hidden) of all sequences, in their own order."""
+    order = offsets.diff().argsort(stable=True)
+    made = torch.cat([model(*padded(frames, offsets, part))[1] for part in order.split(64)])
+    return made[order.argsort()]

@@ -1,0 +1,1 @@
+"""The index page, the ledger, the manifest, reference results and executed notebooks."""

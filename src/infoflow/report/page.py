@@ -1,0 +1,171 @@
+"""The page to start from, with the ledger of all verdicts."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from infoflow.config.documents import Figure
+from infoflow.config.jobs import ReportDocument, ReportJob
+from infoflow.report.manifest import datasets, manifest
+from infoflow.storage.files import atomic, write_json
+from infoflow.storage.tables import write_table
+from infoflow.verdicts.outcomes import OUTCOMES
+
+
+def write(job: ReportJob, root: str) -> None:
+    """Write `index.html`, `claims.parquet` and `MANIFEST.json` into the results folder `root`."""
+    folder = Path(root)
+    claims = [pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in job.documents]
+    ledger = pd.concat([c for c in claims if len(c)] or claims, ignore_index=True)
+    write_table(folder / "claims.parquet", ledger)
+    data = datasets(folder, job.datasets)
+    with atomic(folder / "index.html") as temporary:
+        temporary.write_text(page(job, ledger, data, folder), encoding="utf-8")
+    write_json(folder / "MANIFEST.json", manifest(job, data, folder))
+
+
+def page(job: ReportJob, ledger: pd.DataFrame, data: dict[str, Any], folder: Path) -> str:
+    """The page as one HTML text."""
+    counted = ledger[ledger["outcome"] != "rehearsal"]
+    decided = counted[counted["outcome"].isin(["holds", "fails", "mixed"])]
+    if ledger.empty:
+        headline = "No claims are decided in this run"
+    elif counted.empty:
+        headline = (
+            f"A rehearsal: sizes are cut down or data are stand-ins, so none of the {len(ledger)} verdicts counts"
+        )
+    else:
+        headline = f"{len(decided)} of {len(counted)} claims decided on real or exactly generated data"
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in ledger["outcome"].value_counts().items())
+    body = [
+        "<header><h1>infoflow</h1>",
+        "<p class=lead>Figures, numbers and claims of documents on information flow in deep networks, regenerated and checked by machine.</p>",
+        f"<p class=headline>{headline}<br><small>{counts}</small></p>",
+        "<nav>"
+        + " · ".join(f'<a href="#{d}">{d}</a>' for d in job.documents)
+        + ' · <a href="MANIFEST.json">manifest</a></nav></header>',
+        data_table(job, data),
+    ]
+    for key, document in sorted(job.documents.items(), key=lambda item: not item[1].experiments):
+        body.append(document_section(key, document, ledger[ledger["document"] == key], folder))
+    return f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>infoflow results</title><style>{CSS}</style></head><body>{''.join(body)}</body></html>"
+
+
+def data_table(job: ReportJob, data: dict[str, Any]) -> str:
+    """Document, data, tier."""
+    rows = []
+    for key, document in job.documents.items():
+        experiments = [job.config.experiments[name] for name in document.experiments]
+        names = {e.dataset for e in experiments}
+        names |= {v["dataset"] for e in experiments for v in e.variants.values() if "dataset" in v}
+        names |= {value for e in experiments for value in e.axes.get("dataset", [])}
+        for name in sorted(names & set(data)):
+            d = data[name]
+            tier = "stand-in" if d["stand_in"] else d["tier"]
+            rows.append(
+                f"<tr><td>{key}</td><td><code>{name}</code></td><td>{html.escape(d['source'])}</td><td>{tier}</td></tr>"
+            )
+    return f"<details><summary>Data of this run</summary><table><tr><th>document</th><th>data</th><th>source</th><th>tier</th></tr>{''.join(rows)}</table></details>"
+
+
+def document_section(key: str, document: ReportDocument, claims: pd.DataFrame, folder: Path) -> str:
+    """Title, figures and verdicts of one document."""
+    figures = "".join(
+        figure_card(key, name, figure, document, claims, folder) for name, figure in document.figures.items()
+    )
+    verdicts = "" if claims.empty else f"<h3>Verdicts</h3>{verdict_table(key, claims)}"
+    notebook = f'<a href="notebooks/{key}.html">executed notebook</a> (<a href="notebooks/{key}.ipynb">ipynb</a>)'
+    return (
+        f"<section id={key}><h2>{html.escape(document.title)}</h2><p>{html.escape(document.citation)} · <code>{key}</code> · {notebook}</p>"
+        f"<div class=cards>{figures}</div>{verdicts}</section>"
+    )
+
+
+def figure_card(
+    key: str, name: str, figure: Figure, document: ReportDocument, claims: pd.DataFrame, folder: Path
+) -> str:
+    """Thumbnail, caption, the verdicts in short, and what made the figure."""
+    path = f"figures/{key}/{name}"
+    badges = "".join(badge(row.outcome, row.id) for row in claims[claims["figure"] == name].itertuples())
+    paths = {n: os.path.relpath(document.tables[n], folder) for n in figure.tables}
+    tables = ", ".join(f'<a href="{path}">{n}</a>' for n, path in paths.items()) or "none: a schematic"
+    names = ", ".join(f"<code>experiments.{e}</code>" for e in figure.experiments)
+    experiments = f"{names} in <code>configs/documents/{key}.yaml</code>" if names else "none"
+    made = (
+        f"<dt>notebook</dt><dd><a href='notebooks/{key}.html'>{key}.html</a>, source <code>notebooks/{key}.ipynb</code></dd>"
+        f"<dt>drawn by</dt><dd><code>infoflow.documents.{key}.figures.{name.lower()}</code> in <code>src/infoflow/documents/{key}/figures.py</code></dd>"
+        f"<dt>tables</dt><dd>{tables}</dd>"
+        f"<dt>rules</dt><dd><code>notebook_{key}</code> (workflow/rules/notebooks.smk), <code>claims_{key}</code> (workflow/rules/claims.smk)</dd>"
+        f"<dt>experiments</dt><dd>{experiments}</dd>"
+        f"<dt>again</dt><dd><code>snakemake --cores 8 {folder}/{path}.svg</code></dd>"
+    )
+    return (
+        f"<figure id='{key}-{name}'><a href='{path}.svg'><img loading=lazy src='{path}.png' alt='{html.escape(figure.title)}'></a>"
+        f"<figcaption><b>{name} · {html.escape(figure.title)}</b><p>{html.escape(figure.caption)}</p><p>{badges}</p>"
+        f"<details><summary>made by</summary><dl>{made}</dl></details></figcaption></figure>"
+    )
+
+
+def badge(outcome: str, text: str = "") -> str:
+    """An outcome by colour, sign and word."""
+    colour, sign = OUTCOMES[outcome]
+    return f"<span class=badge style='background:{colour}' title='{outcome}'>{sign} {text + ' ' if text else ''}{outcome}</span> "
+
+
+def verdict_table(key: str, claims: pd.DataFrame) -> str:
+    """Every verdict of a document."""
+    rows = []
+    for row in claims.itertuples():
+        detail = html.escape(json.dumps(json.loads(row.detail), indent=1, ensure_ascii=False))
+        interval = f"{number(row.ci_low)} … {number(row.ci_high)}"
+        where = " · ".join(filter(None, [row.variant.replace("_", " "), row.data]))
+        rows.append(
+            f"<tr class={row.outcome}><td>{badge(row.outcome)}</td><td><a href='#{key}-{row.figure}'>{row.id}</a></td>"
+            f"<td>{html.escape(row.claim)}<br><small>{html.escape(where)}</small></td><td>{html.escape(row.threshold)}</td>"
+            f"<td class=n>{number(row.value)}<br><small>{row.unit}</small></td><td class=n>{interval}</td>"
+            f"<td class=n>{number(row.null_value)}<br><small>{html.escape(row.null)}</small></td><td class=n>{row.seeds_held}/{row.seeds}</td>"
+            f"<td><small>{row.sensitivity}</small><details><summary>detail</summary><pre>{detail}</pre></details></td></tr>"
+        )
+    head = "".join(
+        f"<th>{h}</th>"
+        for h in (
+            "outcome",
+            "id",
+            "claim",
+            "test",
+            "value",
+            "95 % interval",
+            "null",
+            "seeds held",
+            "thresholds ×½, ×2",
+        )
+    )
+    return f"<div class=wide><table>{'<tr>' + head + '</tr>'}{''.join(rows)}</table></div>"
+
+
+def number(value: float) -> str:
+    """Three significant digits, a dash for none."""
+    return "–" if value is None or value != value else f"{value:.3g}"
+
+
+CSS = """
+:root{color-scheme:light dark;--fg:#1b1f24;--bg:#fff;--line:#d8dee4;--soft:#f4f6f8;--link:#0b5cad}
+@media(prefers-color-scheme:dark){:root{--fg:#e6e9ec;--bg:#14181c;--line:#343b42;--soft:#1d2329;--link:#7db7f0}}
+*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:1200px;margin:0 auto;padding:1.5rem}
+h1{margin:0;font-size:2.2rem}h2{margin-top:3rem;border-top:2px solid var(--line);padding-top:1.5rem}a{color:var(--link)}
+.lead{font-size:1.1rem;margin:.2rem 0}.headline{font-size:1.35rem;font-weight:600;background:var(--soft);padding:1rem;border-radius:.5rem}
+.headline small{font-weight:400;font-size:.95rem}.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:1.2rem}
+figure{margin:0;border:1px solid var(--line);border-radius:.5rem;overflow:hidden;display:flex;flex-direction:column}
+figure img{width:100%;height:270px;object-fit:contain;background:#fff;display:block;padding:.4rem}figcaption{padding:.8rem;font-size:.92rem}figcaption p{margin:.3rem 0}
+.badge{display:inline-block;color:#fff;border-radius:1rem;padding:.05rem .6rem;font-size:.78rem;font-weight:600;white-space:nowrap;margin:.1rem 0}
+table{border-collapse:collapse;width:100%;font-size:.88rem}th,td{border-bottom:1px solid var(--line);padding:.45rem .5rem;text-align:left;vertical-align:top}
+th{background:var(--soft)}td:nth-child(2){white-space:nowrap}td.n{white-space:nowrap;font-variant-numeric:tabular-nums}td.n small{white-space:normal}tr.rehearsal{color:#8a8a8a}.wide{overflow-x:auto}
+dl{display:grid;grid-template-columns:auto 1fr;gap:.2rem .8rem;margin:.4rem 0}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}pre{font-size:.75rem;overflow:auto;max-width:24rem}
+code{font-size:.9em;background:var(--soft);padding:0 .2em;border-radius:.2em}summary{cursor:pointer}
+"""

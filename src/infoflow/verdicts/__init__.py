@@ -1,0 +1,1 @@
+"""From estimates to verdicts: results, statistics, the rule."""

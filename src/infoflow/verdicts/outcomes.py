@@ -1,0 +1,22 @@
+"""How outcomes are shown: one colour and one sign each, on the page and in notebooks."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Outcome(NamedTuple):
+    """Colour behind white text (contrast at least 4.5, but for grey rehearsals), and a sign for those who see no colours."""
+
+    colour: str
+    sign: str
+
+
+OUTCOMES = {
+    "holds": Outcome("#0072B2", "✓"),
+    "fails": Outcome("#D55E00", "✗"),
+    "mixed": Outcome("#8a6100", "±"),
+    "undecided": Outcome("#4d6b8a", "?"),
+    "vacuous": Outcome("#767676", "∅"),
+    "rehearsal": Outcome("#8a8a8a", "–"),
+}

@@ -1,0 +1,69 @@
+"""The page and the reference results where a document has no verdicts."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from infoflow.config.loading import read_default
+from infoflow.errors import InputError
+from infoflow.plan import Plan
+from infoflow.report.page import page
+from infoflow.report.reference import keep_reference
+from infoflow.verdicts import rule
+
+
+def test_a_document_without_verdicts_has_an_empty_table_of_them():
+    made = rule.ledger("estimators", [])
+    assert made.empty
+    assert list(made) == rule.COLUMNS
+
+
+def test_its_section_shows_figures_and_no_verdicts(tmp_path):
+    job = Plan(read_default("configs/estimators.yaml")).report_settings()
+    text = page(job, rule.ledger("estimators", []), {}, tmp_path)
+    assert "No claims are decided in this run" in text
+    assert "<h3>Verdicts" not in text
+    assert text.count("<figure ") == len(job.documents["estimators"].figures) == 6
+    assert text.count("<dt>experiments</dt><dd>none") == 6
+    assert "experiments." not in text
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A finished run of two documents."""
+    for document in ("one", "two"):
+        for path in (f"claims/{document}.parquet", f"tables/{document}/values.parquet"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame({"value": [1.0]}).to_parquet(tmp_path / path)
+    made = dict.fromkeys(("commit", "python", "platform", "cpu", "seed", "seconds"))
+    made["data"] = {name: {"tier": "T0"} for name in ("points", "images", "sounds")}
+    experiments = {
+        "a": {"document": "one", "dataset": "points", "axes": {}},
+        "b": {"document": "two", "dataset": "points", "axes": {"dataset": ["points", "images"]}},
+    }
+    made |= {
+        "config": {"rehearsal": False, "experiments": experiments},
+        "versions": dict.fromkeys(("torch", "numpy", "scipy", "pandas"), "1"),
+    }
+    (tmp_path / "MANIFEST.json").write_text(json.dumps(made), encoding="utf-8")
+    return tmp_path
+
+
+def test_a_reference_is_kept_of_the_named_documents_with_the_command_that_made_it(finished):
+    keep_reference(str(finished), str(finished / "kept"), ["two"], "snakemake --cores 1")
+    assert sorted(p.name for p in (finished / "kept").iterdir()) == ["two"]
+    assert sorted(p.name for p in (finished / "kept/two").iterdir()) == [
+        "claims.parquet",
+        "provenance.json",
+        "values.parquet",
+    ]
+    made = json.loads((finished / "kept/two/provenance.json").read_text())
+    assert made["command"] == "snakemake --cores 1"
+    assert sorted(made["data"]) == ["images", "points"]
+
+
+def test_a_reference_of_a_document_that_the_run_lacks_is_refused(finished):
+    with pytest.raises(InputError, match="holds no three; it holds one, two"):
+        keep_reference(str(finished), str(finished / "kept"), ["three"], "")
+    assert not (finished / "kept").exists()

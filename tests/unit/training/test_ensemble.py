@@ -1,0 +1,280 @@
+"""Stacked training against networks alone, brute-force references and an interrupted run."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from factories import dataset_job, train_job
+from safetensors.torch import load_file
+
+from infoflow.data import stage
+from infoflow.errors import InputError
+from infoflow.models.mlp import Mlp
+from infoflow.seeds import torch_generator
+from infoflow.training import ensemble
+from infoflow.training.ensemble import Ensemble
+from infoflow.training.optimisers import Adam, orthonormal_step
+from infoflow.training.resume import State
+
+CHAIN = {
+    "kind": "mlp",
+    "layers": [1, 1],
+    "activations": ["tanh"],
+    "observe": "all",
+    "initial": {"weights": [0.1], "biases": [0.0]},
+}
+NET = {
+    "kind": "mlp",
+    "layers": [12, 4, 3, 2],
+    "activations": ["tanh", "tanh", "linear"],
+    "observe": "hidden",
+    "initial": None,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    four = {"population": "points", "values": [-3.0, -1.0, 1.0, 3.0], "targets": [-1.0, -1.0, -1.0, 1.0]}
+    stage.run(dataset_job("scalar", name="four", seeds=4, **four), str(folder / "four.h5"))
+    stage.run(dataset_job("szt12", name="szt12"), str(folder / "szt12.h5"))
+    stage.run(dataset_job("mnist", name="digits", source="packaged", limit=250), str(folder / "digits.h5"))
+    return folder
+
+
+LENET = {
+    "kind": "cnn", "filters": [2, 3], "dense": [8, 6], "activation": "sigmoid", "padding": [2, 0], "observe": "layers",
+    "initialisation": "default",
+}  # fmt: skip
+
+
+def chain(model=CHAIN, noise_std=0.05, **changes):
+    return train_job(model, noise_std=noise_std, **{"shuffle": False} | changes)
+
+
+def adam(**changes):
+    return train_job(NET, noise_std=0.05, loss="cross_entropy", optimiser="adam", batch_size=256, **changes)
+
+
+def lenet(**changes):
+    """Eight updates, four of which make an epoch; the 200 images hold three full batches."""
+    updates = {"batch_size": 64, "epochs": 2, "steps_per_epoch": 4}
+    return train_job(LENET, loss="cross_entropy", snapshots=[0, 1, 5, 8], **updates | changes)
+
+
+def file_of(job):
+    return "digits.h5" if job.model.kind == "cnn" else {1: "four.h5", 12: "szt12.h5"}[job.model.layers[0]]
+
+
+def trained(job, dataset, tmp_path):
+    one = Ensemble(job, str(dataset))
+    one.train(State(tmp_path / "state.safetensors", 1e9))
+    return one
+
+
+def with_training(job, **changes):
+    """The job with settings of every point's training changed."""
+    points = [p.model_copy(update={"training": p.training.model_copy(update=changes)}) for p in job.points]
+    return job.model_copy(update={"points": points})
+
+
+@pytest.mark.parametrize("job", [chain(seeds=4), adam(seeds=3, epochs=2)], ids=["sgd", "adam"])
+def test_a_seed_of_a_stack_equals_the_seed_in_a_smaller_stack(job, data, tmp_path):
+    dataset = data / file_of(job)
+    many = trained(job, dataset, tmp_path)
+    few = trained(job.model_copy(update={"seeds": 1}), dataset, tmp_path)
+    for name, value in few.parameters.items():
+        torch.testing.assert_close(many.parameters[name][:1], value, rtol=1e-4, atol=1e-6)
+
+
+def test_points_of_a_stack_share_the_streams_of_a_seed(data, tmp_path):
+    one = trained(adam(points=[{}, {}], epochs=2), data / "szt12.h5", tmp_path)
+    for value in one.parameters.values():
+        torch.testing.assert_close(value[:2], value[2:], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("job", [chain(seeds=2), adam(seeds=2, epochs=2)], ids=["sgd", "adam"])
+def test_parts_of_a_batch_give_its_gradient(job, data, tmp_path):
+    dataset = data / file_of(job)
+    whole = trained(job, dataset, tmp_path)
+    parts = with_training(job, micro_batch=9)  # does not divide the batch
+    for name, value in trained(parts, dataset, tmp_path).parameters.items():
+        torch.testing.assert_close(value, whole.parameters[name], rtol=1e-4, atol=1e-5)
+
+
+def test_accumulated_gradients_add_up_from_step_to_step(data, tmp_path):
+    job = chain(seeds=1, epochs=3, noise_std=0.0, accumulate_gradients=True)
+    one = trained(job, data / "four.h5", tmp_path)
+    x, y = one._inputs(one.x)[0, :, 0].double().numpy(), one.y[0].double().numpy()
+    w, b, total = 0.1, 0.0, np.zeros(2)
+    for _ in range(3):
+        for part in (slice(0, 25), slice(25, 30)):
+            t = np.tanh(w * x[part] + b)
+            slope = 2 * (t - y[part]) * (1 - t**2)
+            total += [(slope * x[part]).mean(), slope.mean()]
+            w, b = w - 0.01 * total[0], b - 0.01 * total[1]
+    assert one.parameters["W1"].item() == pytest.approx(w, abs=1e-5)
+    assert one.parameters["b1"].item() == pytest.approx(b, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        chain(accumulate_gradients=True, shuffle=True, decay={"accuracy": 0.6, "divisor": 20.0}, epochs=8),
+        adam(epochs=8),
+        lenet(),
+    ],
+    ids=["sgd", "adam", "by update"],
+)
+def test_an_interrupted_run_equals_an_unbroken_one(job, data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ensemble, "NOISE_BUFFER", 1)  # one epoch a draw
+    dataset = str(data / file_of(job))
+    ensemble.run(job, dataset, [str(tmp_path / "whole")], str(tmp_path / "resume"))
+
+    class Killed(Exception):
+        pass
+
+    keep = Ensemble._save_state
+
+    def save_then_die(self, state):
+        keep(self, state)
+        if self.round >= 3:
+            raise Killed
+
+    monkeypatch.setattr(Ensemble, "_save_state", save_then_die)
+    with pytest.raises(Killed):
+        ensemble.run(job, dataset, [str(tmp_path / "broken")], str(tmp_path / "resume"), save_every=0)
+    assert not (tmp_path / "broken").exists()
+    monkeypatch.setattr(Ensemble, "_save_state", keep)
+    ensemble.run(job, dataset, [str(tmp_path / "broken")], str(tmp_path / "resume"))
+    assert "resuming at" in capsys.readouterr().out
+    broken, whole = (load_file(tmp_path / name / "weights.safetensors") for name in ("broken", "whole"))
+    assert set(broken) == set(whole)
+    assert all(torch.equal(broken[name], whole[name]) for name in whole)
+    broken, whole = ((tmp_path / name / "history.parquet").read_bytes() for name in ("broken", "whole"))
+    assert broken == whole
+
+
+def test_adam_equals_torchs():
+    start = {"W1": torch.randn(1, 3, 2, generator=torch.Generator().manual_seed(0))}
+    theirs = start["W1"].clone().requires_grad_()
+    ours, reference = Adam(start, 0.01, 1), torch.optim.Adam([theirs], lr=0.01)
+    for k in range(20):
+        for parameter in (start["W1"], theirs):
+            (parameter * torch.arange(6.0).view(1, 3, 2) - k).square().sum().backward()
+        ours.step()
+        reference.step()
+        reference.zero_grad()
+    torch.testing.assert_close(start["W1"].detach(), theirs.detach(), rtol=1e-5, atol=1e-7)
+
+
+def test_orthonormal_step_leaves_the_last_layer_and_unregularised_networks_alone():
+    draw = torch.Generator().manual_seed(0)
+    parameters = {f"W{k}": torch.randn(2, 3, 3, generator=draw) for k in (1, 2)}
+    before = {name: value.clone() for name, value in parameters.items()}
+    orthonormal_step(parameters, torch.tensor([0.0, 0.1]))
+    w = before["W1"][1]
+    torch.testing.assert_close(parameters["W1"][1], w - 0.1 * (w @ w.T @ w - w))
+    torch.testing.assert_close(parameters["W1"][0], before["W1"][0])
+    torch.testing.assert_close(parameters["W2"], before["W2"])
+
+
+def test_a_value_that_is_not_finite_names_experiment_point_and_seed(data, tmp_path):
+    job = chain({**CHAIN, "activations": ["linear"]}, epochs=60, learning_rate=1e3)
+    with pytest.raises(InputError, match=r"experiments\.test, point p0, seed \d: .* not finite"):
+        ensemble.run(job, str(data / "four.h5"), [str(tmp_path / "out")], str(tmp_path / "resume"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_shuffled_labels_keep_the_inputs_and_permute_the_targets(data):
+    one = Ensemble(chain(seeds=4, labels="shuffled"), str(data / "four.h5"))
+    assert not torch.equal(one.train_y, one.y)
+    assert torch.equal(one.train_y.sort(1).values, one.y.sort(1).values)
+
+
+def test_weights_hold_every_snapshot(data, tmp_path):
+    ensemble.run(chain(), str(data / "four.h5"), [str(tmp_path / "out")], str(tmp_path / "resume"))
+    stored = load_file(tmp_path / "out" / "weights.safetensors")
+    assert set(stored) == {f"{epoch}/{name}" for epoch in (0, 6) for name in ("W1", "b1")}
+    assert stored["0/W1"].shape == (2, 1, 1)
+
+
+def test_truncated_normal_weights_have_the_deviation_of_their_fan_out_and_end_at_two_of_them():
+    model = Mlp((200,), [200, 100, 50, 1], ["tanh", "tanh", "linear"], initialisation="truncated_normal")
+    parameters = model.initialise([torch.Generator().manual_seed(seed) for seed in range(3)])
+    for name, fan_out in (("W1", 100), ("W2", 50)):
+        scaled = parameters[name] * fan_out**0.5
+        assert 1.9 < float(scaled.abs().max()) <= 2
+        assert float(scaled.std()) == pytest.approx(0.8796, rel=0.02)  # of a standard normal cut at ±2
+        assert not parameters[f"b{name[1]}"].any()
+    assert not torch.equal(parameters["W1"][0], parameters["W1"][1])
+
+
+@pytest.mark.parametrize("activations", [["tanh", "tanh"], ["linear", "linear"]])
+def test_propagated_moments_agree_with_noisy_passes(activations):
+    draw = torch.Generator().manual_seed(0)
+    model = Mlp((3,), [3, 2, 2], activations, observe="all")
+    parameters = {k: v[0].double() for k, v in model.initialise([draw]).items()}
+    x, std, count = torch.randn(1, 3, generator=draw, dtype=torch.float64), 0.02, 200_000
+    noise = std * torch.randn(1, 4, count, generator=draw, dtype=torch.float64)
+    stacked = {k: v[None] for k, v in parameters.items()}
+    _, passes = model.forward(stacked, x[None].expand(1, count, 3), noise)
+    for layer, samples in zip(model.moments(parameters, x, std).values(), passes, strict=True):
+        covariance = torch.cov(samples[0].T)
+        torch.testing.assert_close(layer.covariance[0], covariance, rtol=0.02, atol=0.02 * std**2)
+        shift = samples[0].mean(0) - layer.mean[0]
+        assert (shift - layer.shift[0]).abs().max() < 5 * math.sqrt(covariance.max() / count)
+
+
+def test_training_by_updates_drops_the_last_batch_and_counts_epochs_in_updates(data, tmp_path):
+    job = lenet(seeds=1)
+    ensemble.run(job, str(data / "digits.h5"), [str(tmp_path / "p")], str(tmp_path / "resume"))
+    history = pd.read_parquet(tmp_path / "p" / "history.parquet")
+    assert sorted(set(history["step"])) == [0, 1, 5, 8]
+    assert sorted(set(history["epoch"])) == [0, 0.25, 1.25, 2]
+    weights = load_file(tmp_path / "p" / "weights.safetensors")
+    one = Ensemble(job, str(data / "digits.h5"))
+    stream = torch_generator(1, 0, "training")
+    network = reference({k: v[0].detach() for k, v in one.parameters.items()})
+    optimiser, made = torch.optim.SGD(network.parameters(), lr=0.01), 0
+    for _ in range(3):  # passes over the set
+        order = torch.randperm(200, generator=stream)
+        for batch in order[:192].view(3, 64):
+            if made == 8:
+                break
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(network(one._inputs(one.x)[0, batch]), one.y[0, batch]).backward()
+            optimiser.step()
+            made += 1
+    for value, name in zip(
+        network.parameters(), ("C1", "bC1", "C2", "bC2", "D1", "bD1", "D2", "bD2", "D3", "bD3"), strict=True
+    ):
+        torch.testing.assert_close(weights[f"8/{name}"][0], value.detach(), rtol=1e-4, atol=1e-6)
+
+
+def reference(parameters):
+    """LENET out of torch.nn's modules."""
+    nn = torch.nn
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 5, padding=2), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(2, 3, 5), nn.Sigmoid(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(75, 8), nn.Sigmoid(), nn.Linear(8, 6), nn.Sigmoid(), nn.Linear(6, 10),
+    )  # fmt: skip
+    names = {"0": "C1", "3": "C2", "7": "D1", "9": "D2", "11": "D3"}
+    network.load_state_dict(
+        {f"{k}.{w}": parameters[p + n] for k, n in names.items() for w, p in (("weight", ""), ("bias", "b"))}
+    )
+    return network
+
+
+def test_a_batch_larger_than_the_set_is_refused(data, tmp_path):
+    with pytest.raises(InputError, match="more than the 200 training samples"):
+        trained(lenet(seeds=1, batch_size=500), data / "digits.h5", tmp_path)
+
+
+def test_evaluation_in_blocks_changes_nothing(data, tmp_path, monkeypatch):
+    whole = trained(lenet(seeds=1), data / "digits.h5", tmp_path).history["value"]
+    monkeypatch.setattr(ensemble, "EVALUATION_BUFFER", 20_000)
+    blocks = trained(lenet(seeds=1), data / "digits.h5", tmp_path).history["value"]
+    np.testing.assert_allclose(blocks, whole, rtol=1e-5)
