@@ -68,7 +68,7 @@ class Folds(ensemble.Ensemble):
         self.splits = dict.fromkeys(SPLITS)
 
     def _optimiser(self) -> Adam | Sgd:
-        rate = self.training.learning_rate
+        rate = self._learning_rate()
         if self.training.optimiser == "sgd" and self.training.momentum:
             return Momentum(self.parameters, rate, self.nets, self.training.momentum)
         return super()._optimiser()

@@ -129,9 +129,13 @@ class Ensemble:
         """A value of each point as one of each network, (nets,)."""
         return torch.tensor(values, dtype=torch.float32).repeat_interleave(self.seeds)
 
+    def _learning_rate(self) -> Tensor:
+        """Learning rate of each network, (nets,)."""
+        return self._per_net([point.training.learning_rate for point in self.points])
+
     def _optimiser(self) -> Adam | Sgd:
         kind = {"adam": Adam, "sgd": Sgd}[self.training.optimiser]
-        return kind(self.parameters, self.training.learning_rate, self.nets)
+        return kind(self.parameters, self._learning_rate(), self.nets)
 
     # --- the loop
 

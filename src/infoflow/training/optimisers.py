@@ -11,12 +11,17 @@ from torch import Tensor
 
 
 class Flat:
-    """Parameters as views of `values` and their gradients as views of `gradients`, both (all numbers,)."""
+    """Parameters as views of `values` and their gradients as views of `gradients`, both (all numbers,).
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rate: float, nets: int) -> None:
+    Args:
+        parameters: stacked parameters (nets, …), which become views.
+        learning_rate: of all networks, or of each one, (nets,).
+        nets: number of networks.
+    """
+
+    def __init__(self, parameters: dict[str, Tensor], learning_rate: float | Tensor, nets: int) -> None:
         size = sum(p.numel() for p in parameters.values())
         self.values, self.gradients = torch.empty(size), torch.zeros(size)
-        self.rate = torch.full((size,), learning_rate)
         self.decayed = torch.zeros(nets, dtype=torch.bool)
         self.net = torch.empty(size, dtype=torch.int64)  # network that a number belongs to
         start = 0
@@ -27,6 +32,7 @@ class Flat:
             parameters[name] = self.values[own].view(value.shape).requires_grad_()
             parameters[name].grad = self.gradients[own].view(value.shape)
             start = own.stop
+        self.rate = torch.as_tensor(learning_rate, dtype=torch.float32).expand(nets)[self.net]  # of each number
 
     def decay(self, reached: Tensor, divisor: float) -> None:
         """Divide the learning rate of networks that reach the level for the first time."""
@@ -59,7 +65,9 @@ class Sgd(Flat):
 class Momentum(Flat):
     """Gradient descent with momentum μ: v ← μ v + g, θ ← θ − η v."""
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rate: float, nets: int, momentum: float) -> None:
+    def __init__(
+        self, parameters: dict[str, Tensor], learning_rate: float | Tensor, nets: int, momentum: float
+    ) -> None:
         super().__init__(parameters, learning_rate, nets)
         self.velocity, self.momentum = torch.zeros_like(self.values), momentum
 
@@ -79,7 +87,7 @@ class Momentum(Flat):
 class Adam(Flat):
     """Adam (Kingma & Ba, arXiv:1412.6980) with the usual β = (0.9, 0.999), ε = 1e-8."""
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rate: float, nets: int) -> None:
+    def __init__(self, parameters: dict[str, Tensor], learning_rate: float | Tensor, nets: int) -> None:
         super().__init__(parameters, learning_rate, nets)
         self.first, self.second = torch.zeros_like(self.values), torch.zeros_like(self.values)
         self.count = torch.zeros((), dtype=torch.int64)

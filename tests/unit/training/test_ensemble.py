@@ -95,6 +95,16 @@ def test_points_of_a_stack_share_the_streams_of_a_seed(data, tmp_path):
         torch.testing.assert_close(value[:2], value[2:], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "data_set"), [(chain, "four.h5"), (adam, "szt12.h5")], ids=["sgd", "adam"])
+def test_points_of_a_stack_may_have_learning_rates_of_their_own(kind, data_set, data, tmp_path):
+    rates = (0.01, 0.002)
+    stack = trained(kind(points=[{"learning_rate": rate} for rate in rates], epochs=2), data / data_set, tmp_path)
+    for k, rate in enumerate(rates):
+        alone = trained(kind(learning_rate=rate, epochs=2), data / data_set, tmp_path)
+        for name, value in alone.parameters.items():
+            torch.testing.assert_close(stack.parameters[name][2 * k : 2 * k + 2], value, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("job", [chain(seeds=2), adam(seeds=2, epochs=2)], ids=["sgd", "adam"])
 def test_parts_of_a_batch_give_its_gradient(job, data, tmp_path):
     dataset = data / file_of(job)
