@@ -131,6 +131,14 @@ def test_a_job_of_a_cluster_writes_the_files_that_it_lacks(run):
     assert "Nothing to be done" in snakemake(run).said
 
 
+@pytest.mark.parametrize(("target", "status"), [("no_such_target", 1), (TARGET, 0)])
+def test_infoflow_run_ends_with_the_status_of_snakemake(run, target, status):
+    command = [sys.executable, "-m", "infoflow.cli", "run", "--cores", "1", "--configfile", "configs/smoke.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(run / "src")}
+    made = subprocess.run([*command, "--", target], cwd=run, env=environment, capture_output=True, text=True)
+    assert made.returncode == status, made.stdout + made.stderr
+
+
 def test_the_environment_of_another_folder_is_refused(run, tmp_path):
     other = tmp_path / "src"
     shutil.copytree(run / "src", other)

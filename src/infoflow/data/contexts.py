@@ -7,14 +7,13 @@ S(K)/log2 64 of each scale, the mean over folds and batches of their training pa
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
 import torch
 
 from infoflow.config.jobs import DatasetJob
-from infoflow.data import Attributes, DataSet
+from infoflow.data import DataSet
 from infoflow.errors import InputError
 from infoflow.estimators import renyi
 from infoflow.seeds import torch_generator
@@ -90,8 +89,3 @@ def choose(seen: dict[str, float]) -> str:
     """The first scale whose S(K)/log2 n lies in [0.3, 0.95], else the one nearest to the middle."""
     inside = [name for name, value in seen.items() if LOW <= value <= HIGH]
     return inside[0] if inside else min(seen, key=lambda name: abs(seen[name] - (LOW + HIGH) / 2))
-
-
-def scales(attributes: Attributes) -> dict[str, float]:
-    """S(K)/log2 64 by scale, from a data set's attributes."""
-    return json.loads(attributes["scales"])
