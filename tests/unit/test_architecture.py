@@ -80,6 +80,14 @@ def test_a_colour_never_reruns_a_verdict(document):
     assert not [file for file in files if "plotting" in file or file.endswith("figures.py")]
 
 
+def test_the_plan_follows_the_imports_that_the_parser_sees():
+    import importlib
+
+    followed = importlib.import_module("infoflow.plan.sources")._imports
+    for module, path in MODULES.items():
+        assert imports(module) == {name for name in followed(path) if name in MODULES and name != module}, module
+
+
 def test_few_dictionaries_of_anything_are_left():
     lines = [line for path in MODULES.values() for line in path.read_text(encoding="utf-8").splitlines()]
     assert sum("dict[str, Any]" in line for line in lines) <= 60
