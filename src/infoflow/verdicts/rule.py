@@ -147,13 +147,16 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> dict[str, An
 
 def missing(claim: Claim, *, rehearsal: bool) -> dict[str, Any]:
     """The row of a claim whose experiment this run does not hold."""
+    why = "this run holds no network that the claim is about"
+    if claim.needs:
+        why = f"experiment {claim.needs} is not in this run; it is in configs/paper.yaml"
     row = dict.fromkeys(COLUMNS)
     row |= {
         "id": claim.id, "claim": claim.statement, "outcome": "rehearsal" if rehearsal else "undecided", "value": np.nan, "unit": claim.unit,
         "threshold": claim.threshold, "null_value": np.nan, "null": "", "ci_low": np.nan, "ci_high": np.nan,
         "sensitivity": "", "seeds_held": 0, "seeds": 0, "variant": "", "data": "", "stand_in": False,
         "spread": np.nan, "p_value": np.nan, "figure": claim.figure,
-        "detail": json.dumps({"why": f"experiment {claim.needs} is not in this run; it is in configs/paper.yaml"}),
+        "detail": json.dumps({"why": why}),
     }  # fmt: skip
     return row
 
