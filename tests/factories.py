@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import TypeAdapter
+from safetensors.torch import save_file
+from torch import nn
 
 from infoflow.config import Config, parse
 from infoflow.config.base import merge
@@ -73,12 +78,19 @@ def train_job(
     )  # fmt: skip
 
 
-def estimate_job(estimator: dict[str, Any], model: dict[str, Any], **fields: Any) -> EstimateJob:
+def estimate_job(
+    estimator: dict[str, Any],
+    model: dict[str, Any],
+    seeds: int = 1,
+    first_seed: int = 0,
+    snapshots: Sequence[int] = (0,),
+    **fields: Any,
+) -> EstimateJob:
     """Settings of a table of estimates: an estimator's section, a model's, and fields of `EstimateJob`."""
     defaults = {
         "experiment": "test", "estimator": "estimator", "points": [PointLabels(point="base", variant="", axes={})],
-        "seed": 1, "seeds": 1, "first_seed": 0, "loss": "cross_entropy", "fold": None, "steps_per_epoch": None,
-        "snapshots": [0], "thinned": None,
+        "seed": 1, "first_seed": first_seed, "loss": "cross_entropy", "fold": None, "steps_per_epoch": None,
+        "epochs": {first_seed + k: list(snapshots) for k in range(seeds)}, "replicas": None,
     }  # fmt: skip
     return EstimateJob(section=section(Estimator, **estimator), model=section(Model, **model), **defaults | fields)
 
@@ -86,6 +98,22 @@ def estimate_job(estimator: dict[str, Any], model: dict[str, Any], **fields: Any
 def estimate_group(*jobs: EstimateJob) -> EstimateGroup:
     """Settings of a job of several tables."""
     return EstimateGroup(jobs=list(jobs))
+
+
+def save_networks(path: Path, snapshots: dict[int, list[nn.Module]]) -> None:
+    """A file of weights, as training writes it, of the networks of each snapshot."""
+    stacked = {}
+    for snapshot, networks in snapshots.items():
+        states = [network.state_dict() for network in networks]
+        stacked |= {f"{snapshot}/{name}": torch.stack([one[name] for one in states]) for name in states[0]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(stacked, path, {"run": json.dumps({"snapshots": sorted(snapshots)})})
+
+
+def started(network: nn.Module, seed: int = 0) -> nn.Module:
+    """A network at initial values drawn from a seed."""
+    network.initialise(torch.Generator().manual_seed(seed))
+    return network
 
 
 @cache

@@ -15,10 +15,9 @@ from infoflow import config
 from infoflow.cli import main
 from infoflow.config.base import kinds
 from infoflow.config.datasets import DatasetSection
-from infoflow.config.estimators import EstimatorSection
+from infoflow.config.estimators import NEEDS, EstimatorSection
 from infoflow.config.loading import default_files, read_default
 from infoflow.config.models import ModelSection
-from infoflow.config.training import Training
 from infoflow.config.yamlfile import load
 from infoflow.data.reading import local_files
 from infoflow.errors import InputError
@@ -343,10 +342,7 @@ def test_show_refuses_an_unknown_id_with_the_nearest(capsys):
 def test_every_kind_of_estimator_has_its_module(section):
     kind = kind_of(section)
     assert callable(importlib.import_module(f"infoflow.estimation.{kind}").estimate)
-    assert section.reads in ("activations", "weights")
-    assert section.scope in ("point", "stack")
-    assert set(section.models) <= {kind_of(model) for model in kinds(ModelSection)}
-    assert set(section.trainers) <= set(Training.stackable)
+    assert set(section.needs) <= set(NEEDS)
 
 
 @pytest.mark.parametrize("section", list(kinds(DatasetSection)), ids=lambda section: section.__name__)
@@ -355,7 +351,7 @@ def test_every_kind_of_data_set_has_its_module_and_its_search(section):
     assert not section.locate or callable(getattr(local_files, f"locate_{section.locate}"))
     assert set(section.models) <= {kind_of(model) for model in kinds(ModelSection)}
     assert importlib.util.find_spec(f"infoflow.training.{section.trainer}")
-    assert section.trainer in Training.stackable
+    assert section.offers <= set(NEEDS)
 
 
 @pytest.mark.parametrize("section", list(kinds(ModelSection)), ids=lambda section: section.__name__)

@@ -39,12 +39,11 @@ def settings(plan):
 
 def recordings(plan, experiment):
     """Point and block of the activation files that some estimator reads."""
-    tables = plan.tables_of(experiment)
-    return sorted({(p, b) for p, b, estimator in tables if plan.config.estimators[estimator].reads == "activations"})
+    return sorted({(group.place, group.block) for group in plan.groups_of(experiment) if group.from_file})
 
 
 def group_key(group):
-    return ("group", group.experiment, group.place, group.block, group.scope)
+    return ("group", group.experiment, group.place, group.block, group.together, group.from_file)
 
 
 def members(plan):
@@ -81,6 +80,8 @@ CUT = (
 
 def changed_value(path, value):
     """Another valid value of a leaf, or None where there is none to be had by a rule this simple."""
+    if path[-1] == "output":
+        return None  # a network without hidden layers has nothing else
     if isinstance(value, bool):
         return not value
     if path[-1] == "every_until":
@@ -94,7 +95,7 @@ def changed_value(path, value):
     if isinstance(value, list) and len(value) > 1 and (path[-1] in CUT or path[-2:-1] == ("axes",)):
         return value[:-1]
     others = {
-        "tanh": "relu", "relu": "tanh", "sigmoid": "tanh", "sgd": "adam", "adam": "sgd", "hidden": "all", "all": "hidden",
+        "tanh": "relu", "relu": "tanh", "sigmoid": "tanh", "adam": "sgd", "hidden": "all", "all": "hidden",
         "shuffled": "task", "majority": "parity", "T5": "T4",
     }  # fmt: skip
     return others.get(value) if isinstance(value, str) else None
@@ -133,7 +134,7 @@ def allowed(path, job):
     if kind in ("claims", "notebook"):
         only_training = part(path) == "training" and path[-1] not in COUNTED
         used = {DEFAULT["experiments"][name].get("document"), *parents_document(name)}
-        return job[1] in used and not only_training
+        return job[1] in used and (not only_training or (kind == "notebook" and path[-1] in ("loss", "fold")))
     if kind in ("dataset", "convergence", "truth") or job[1] not in family(name):
         return False
     if kind == "contexts":
@@ -166,7 +167,7 @@ def required(path, different):
         users = {job for job in before() if job[0] == "estimate" and job[2] == name}
         return not users or bool(users & different)
     if top == "experiments":
-        if path[-1] in ("keep_activations", "snapshots_per_file") or not any(job[1:2] == (name,) for job in before()):
+        if path[-1] in ("keep_activations", "snapshots_per_job") or not any(job[1:2] == (name,) for job in before()):
             return True  # how files are cut and kept, or an experiment of a document that is switched off
         kinds = {"probe": {"activations", "estimate"}, "estimators": {"activations", "estimate"}}
         return any(job[0] in kinds.get(part(path), {"train"}) and job[1] == name for job in different)
@@ -266,9 +267,9 @@ def test_groups_hold_every_table_once():
         jobs = full.group_settings(group).jobs
         assert [job.estimator for job in jobs] == list(group.estimators)
         assert {job.experiment for job in jobs} == {group.experiment}
-        reads = {full.config.estimators[estimator].reads for estimator in group.estimators}
-        assert len(reads) == 1
-        assert ("activations" in full.group_inputs(group)) == (reads == {"activations"})
+        kept = full.experiments[group.experiment].probe.keep_activations
+        assert {kept and full.config.estimators[name].from_file for name in group.estimators} == {group.from_file}
+        assert ("activations" in full.group_inputs(group)) == group.from_file
 
 
 def test_snapshots_of_the_12_bit_experiment():
@@ -289,7 +290,10 @@ def test_every_seed_lies_in_one_block():
     for name in full.experiments:
         for point, one in full.points[name].items():
             blocks = full.blocks(name, point).values()
-            assert [seed for block in blocks for seed in block.seeds] == list(range(one.experiment.seeds))
+            first = one.experiment.first_seed
+            assert [seed for block in blocks for seed in block.seeds] == list(
+                range(first, first + one.experiment.seeds)
+            )
 
 
 def test_the_benchmark_reaches_its_document_and_no_other():
@@ -443,9 +447,21 @@ def test_one_line_changes_the_data_set():
     assert {p.experiment.dataset for p in changed.points["yu_depth"].values()} == {"fashion_mnist"}
 
 
-def test_matrix_renyi_reads_convolutional_networks_only():
-    changed = plan({"experiments": {"goldfeld_deterministic": {"estimators": ["renyi_planes"]}}})
-    with pytest.raises(InputError, match="models of kind cnn, vgg11, resnet18, not mlp"):
-        changed.estimate_settings("goldfeld_deterministic", "orthonormal~0.0", "all", "renyi_planes")
-    with pytest.raises(InputError, match="models of kind cnn, vgg11, resnet18, not mlp"):
+@pytest.mark.parametrize(
+    ("experiment", "estimator", "lacking"),
+    [
+        ("yu_baseline", "linearised", "needs noise after the layers"),
+        ("goldfeld_shuffled", "replicas", "needs noisy passes: probe.replicas"),
+        ("goldfeld_deterministic", "replicas", "needs noisy passes"),
+        ("saxe_tanh", "scalar_chain", "needs a chain of scalars"),
+        ("kong_e1_net1", "gaussian", "needs linear layers"),
+        ("kong_e1_net1", "scalar_density", "has no entry for kong_e1_net1 in its ranges"),
+    ],
+)
+def test_what_an_estimator_lacks_is_said_in_one_line(experiment, estimator, lacking):
+    changed = plan({"experiments": {experiment: {"estimators": [estimator]}}})
+    with pytest.raises(InputError) as caught:
         changed.check()
+    assert lacking in str(caught.value)
+    assert str(caught.value).startswith(f"experiments.{experiment}.estimators: {estimator} (")
+    assert "\n" not in str(caught.value)

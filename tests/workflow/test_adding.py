@@ -50,36 +50,39 @@ from infoflow.plan import Plan
 
 def test_an_estimator_is_a_function_a_section_and_an_entry(project):
     (project / "src/infoflow/estimation/largest.py").write_text(
-        "from infoflow.estimation import recorded_layers\n"
-        "from infoflow.estimation.rows import table\n"
-        "def estimate(job, inputs):\n"
-        "    return table(job, recorded_layers.rows(job, inputs['activations'][0], layer_rows))\n"
-        "def layer_rows(job, layer, labels, depth, generator):\n"
-        "    yield {'quantity': 'largest', 'value': float(layer['mean'].abs().max()), 'unit': 'none'}\n",
+        "from infoflow.estimation import layers\n"
+        "def estimate(job, recordings):\n"
+        "    return layers.table_of(job, recordings, rows)\n"
+        "def rows(job, layer, recording):\n"
+        "    yield {'quantity': 'largest', 'value': float(layer.values.abs().max()), 'unit': 'none'}\n",
         encoding="utf-8",
     )
     insert(
         project / "src/infoflow/config/estimators.py",
         "Estimator = union_of(EstimatorSection)",
-        'class Largest(EstimatorSection):\n    """The largest absolute value of a layer."""\n\n    kind: Literal["largest"]',
+        'class Largest(LayerEstimator):\n    """The largest absolute value of a layer."""\n\n    kind: Literal["largest"]',
     )
     (project / "my.yaml").write_text(
-        "estimators: {largest: {kind: largest}}\nexperiments: {goldfeld_deterministic: {estimators: [largest]}}\n",
+        "estimators: {largest: {kind: largest}}\n"
+        "experiments: {goldfeld_deterministic: {seeds: 2, training: {epochs: 1}, estimators: [largest]}}\n",
         encoding="utf-8",
     )
     code = f"""{SIZES}
-import h5py, numpy as np, pandas as pd
+import pandas as pd
+from infoflow.data import stage as data
 from infoflow.estimation import stage
+from infoflow.training import stage as training
 plan = Plan(read_default("my.yaml"))
-(group,) = [g for g in plan.estimate_groups() if "largest" in g.estimators][:1]
+(group,) = plan.groups_of("goldfeld_deterministic")
 assert "src/infoflow/estimation/largest.py" in plan.group_sources(group)
-with h5py.File("a.h5", "w") as file:
-    file["labels"], file["0/3/T1/mean"] = np.zeros(4, int), np.array([[1.0], [-5.0], [2.0], [0.0]])
-    file.attrs["layers"] = ["T1"]
-stage.run(plan.group_settings(group), {{"activations": ["a.h5"]}}, ["t.parquet"])
-print(pd.read_parquet("t.parquet")["value"].tolist())
+data.run(plan.dataset_settings("szt12"), "d.h5")
+(job,) = [job for job in plan.train_jobs() if job.experiment == "goldfeld_deterministic"]
+training.run(job.settings, "d.h5", ["out"], "resume")
+stage.run(plan.group_settings(group), {{"weights": ["out/weights.safetensors"], "dataset": ["d.h5"]}}, ["t.parquet"])
+table = pd.read_parquet("t.parquet")
+print(len(table), table["value"].between(0, 1).all())
 """
-    assert python(project, code).splitlines()[-1] == "[5.0]"
+    assert python(project, code).splitlines()[-1] == "20 True"  # two seeds, two snapshots, five layers
 
 
 def test_a_model_is_a_module_and_a_section(project):
@@ -111,7 +114,7 @@ data.run(plan.dataset_settings("szt12"), "d.h5")
 (job,) = [job for job in plan.train_jobs() if job.experiment == "mine"]
 assert job.priority >= 100
 stage.run(job.settings, "d.h5", ["out"], "resume")
-print(sorted(read_weights("out/weights.safetensors")), read_weights("out/weights.safetensors")[2]["W1"].shape)
+print(sorted(read_weights("out/weights.safetensors")), read_weights("out/weights.safetensors")[2]["W1.weight"].shape)
 """
     assert python(project, code).splitlines()[-1] == "[0, 2] torch.Size([2, 4, 12])"
 

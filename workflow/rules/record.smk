@@ -1,50 +1,40 @@
 """Recording: the observed layers of trained networks, a block of seeds a file; contexts of encoders, a fold a file.
 
 Inputs:  weights of a point, its data set
-Outputs: results/activations/<experiment>/<point>/<block>.h5, kept or temporary as the experiment's probe says;
+Outputs: results/activations/<experiment>/<point>/<block>.h5, where the experiment's probe keeps them;
          results/contexts/<experiment>/fold<k>.h5
 """
 
-for kept in (True, False):
 
-    rule:
-        name:
-            "activations" if kept else "activations_temporary"
-        input:
-            weights=f"{PLAN.root}/train/{{experiment}}/{{point}}/weights.safetensors",
-            dataset=lambda wildcards: PLAN.dataset_of(
-                wildcards.experiment, wildcards.point
-            ),
-            src=lambda wildcards: PLAN.record_sources(wildcards.experiment),
-        output:
-            (lambda path: path if kept else temp(path))(
-                f"{PLAN.root}/activations/{{experiment}}/{{point}}/{{block}}.h5"
-            ),
-        log:
-            f"{PLAN.root}/logs/activations/{{experiment}}/{{point}}/{{block}}.log",
-        benchmark:
-            f"{PLAN.root}/benchmarks/activations/{{experiment}}/{{point}}/{{block}}.tsv"
-        wildcard_constraints:
-            experiment="|".join(
-                name
-                for name in PLAN.experiments
-                if PLAN.keeps_activations(name) == kept
-            )
-            or "-",
-        priority: 75  # before any estimate: those that wait for them would come last
-        conda:
-            ENVIRONMENT
-        threads: 1
-        resources:
-            mem_mb=2500,
-            disk_mb=0 if kept else 1000,
-        params:
-            settings=in_file(PLAN.activation_settings),
-        message:
-            "activations of {wildcards.experiment} {wildcards.point} {wildcards.block}"
-        shell:
-            "infoflow record --settings {params.settings:q} --weights {input.weights:q}"
-            " --dataset {input.dataset:q} --output {output:q} > {log:q} 2>&1"
+rule activations:
+    """Layers of a block of networks, of experiments that keep them."""
+    input:
+        weights=f"{PLAN.root}/train/{{experiment}}/{{point}}/weights.safetensors",
+        dataset=lambda wildcards: PLAN.dataset_of(
+            wildcards.experiment, wildcards.point
+        ),
+        src=lambda wildcards: PLAN.record_sources(wildcards.experiment),
+    output:
+        f"{PLAN.root}/activations/{{experiment}}/{{point}}/{{block}}.h5",
+    log:
+        f"{PLAN.root}/logs/activations/{{experiment}}/{{point}}/{{block}}.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/activations/{{experiment}}/{{point}}/{{block}}.tsv"
+    wildcard_constraints:
+        experiment="|".join(filter(PLAN.keeps_activations, PLAN.experiments)) or "-",
+    priority: 75  # before any estimate: those that wait for them would come last
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2500,
+    params:
+        settings=in_file(PLAN.activation_settings),
+    message:
+        "activations of {wildcards.experiment} {wildcards.point} {wildcards.block}"
+    shell:
+        "infoflow record --settings {params.settings:q} --weights {input.weights:q}"
+        " --dataset {input.dataset:q} --output {output:q} > {log:q} 2>&1"
 
 
 for encoder in PLAN.encoders():

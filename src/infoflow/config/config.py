@@ -67,11 +67,7 @@ def _check_compatible(experiment: Experiment, datasets: Mapping[str, DatasetSect
         )
     if of_speakers and experiment.first_seed:
         raise ValueError(f"{where}.first_seed: networks of one held-out speaker each count seeds from 0")
-    if of_speakers:
-        return
     fields = type(training).model_fields
-    changed = [key for key in sorted(training.of_speakers) if getattr(training, key) != fields[key].default]
-    if changed or training.loss == "rate_distortion":
-        raise ValueError(
-            f"{where}.training: {', '.join(changed) or 'loss: rate_distortion'} needs data sets of kind speech or contexts"
-        )
+    of_sequences = [key for key in ("patience", "fold", "positions") if getattr(training, key) != fields[key].default]
+    if of_sequences and dataset.trainer != "encoder":
+        raise ValueError(f"{where}.training: {', '.join(of_sequences)} needs data sets of kind speech")

@@ -15,9 +15,11 @@ class DatasetSection(Section):
     kind: str
     trainer: ClassVar[str] = "ensemble"  # the module of `infoflow.training` for networks on such data
     models: ClassVar[tuple[str, ...]] = ()  # the only kinds of models that fit; empty: those that `trainer` takes
+    ends_only: ClassVar[bool] = False  # whether trainings on it keep weights at their start and their end alone
     locate: ClassVar[str] = ""  # function of `infoflow.data.reading.local_files` that looks for its files
     cache: ClassVar[str] = ""  # folder beside the data set that keeps what was read of each recording
     reads_estimators: ClassVar[bool] = False  # whether it is made anew when an estimator changes
+    offers: ClassVar[frozenset[str]] = frozenset()  # what estimators may need, see `infoflow.config.estimators.NEEDS`
 
     def readers(self) -> int:
         """Processes that may read its recordings; the outcome does not depend on them."""
@@ -32,6 +34,7 @@ class ScalarData(DatasetSection):
     """Scalar inputs, drawn anew by each seed; the population itself is kept beside the samples."""
 
     kind: Literal["scalar"]
+    offers: ClassVar[frozenset[str]] = frozenset({"population"})
     population: Literal["points", "normal", "normal_mixture", "uniform"]
     values: list[float] = Field([], description="points: the values of x, all equally likely")
     targets: list[float] = Field(
@@ -70,6 +73,7 @@ class TeacherStudentData(DatasetSection):
     """Noisy examples of a linear teacher on Gaussian inputs, drawn anew by each seed (Saxe et al. 2018)."""
 
     kind: Literal["teacher_student"]
+    offers: ClassVar[frozenset[str]] = frozenset({"teacher"})
     inputs: Count = 100
     relevant: Count = Field(100, description="inputs with a teacher weight; the others do not matter")
     noise_std: Annotated[float, Field(ge=0)] = Field(
@@ -139,6 +143,7 @@ class SpeechData(DatasetSection):
 
     kind: Literal["speech"]
     trainer: ClassVar[str] = "encoder"
+    ends_only: ClassVar[bool] = True
     models: ClassVar[tuple[str, ...]] = ("blstm",)
     locate: ClassVar[str] = "speech"
     cache: ClassVar[str] = ".descriptors"
@@ -167,6 +172,7 @@ class ContextsData(DatasetSection):
 
     kind: Literal["contexts"]
     trainer: ClassVar[str] = "context_ensemble"
+    ends_only: ClassVar[bool] = True
     models: ClassVar[tuple[str, ...]] = ("mlp",)
     reads_estimators: ClassVar[bool] = True
     experiment: Identifier = Field(description="the experiment that trains the encoder, one point a fold")

@@ -53,10 +53,14 @@ class Replicas(Section):
 class Probe(Section):
     """What is recorded of the trained networks."""
 
-    snapshots_per_file: Count = 200
+    snapshots_per_job: Count | None = Field(
+        None, description="seeds are recorded and estimated in jobs of at most so many snapshots; null: all in one"
+    )
     thinning: Thinning | None = None
     replicas: Replicas | None = None
-    keep_activations: bool = True
+    keep_activations: bool = Field(
+        False, description="keep the layers in files, which estimates then read; otherwise estimates run the networks"
+    )
 
 
 class Experiment(Section):

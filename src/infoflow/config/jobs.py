@@ -70,7 +70,7 @@ class ContextsJob(Section):
 
 
 class RecordedPasses(Section):
-    """Noisy passes to record, with the epochs of each seed that has some."""
+    """Noisy passes to record, with the snapshots of each seed that has some."""
 
     count: int
     conditional: int
@@ -78,15 +78,23 @@ class RecordedPasses(Section):
     epochs: dict[int, list[int]]
 
 
-class RecordJob(Section):
-    """One file of activations."""
+class RecordedNetworks(Section):
+    """The networks of a point that are recorded, and the snapshots of each."""
 
     experiment: str
-    point: str
     seed: int
+    first_seed: int
     model: Model
-    epochs: dict[int, list[int]]  # of each seed
+    loss: str
+    fold: int | None
+    epochs: dict[int, list[int]]  # snapshots by seed: epochs, or updates under `training.steps_per_epoch`
     replicas: RecordedPasses | None
+
+
+class RecordJob(RecordedNetworks):
+    """One file of activations."""
+
+    point: str
 
 
 class PointLabels(Section):
@@ -97,29 +105,18 @@ class PointLabels(Section):
     axes: dict[str, Any]
 
 
-class ThinnedSnapshots(Section):
-    """The snapshots of later seeds."""
-
-    after_seed: int
-    epochs: list[int]
-
-
-class EstimateJob(Section):
+class EstimateJob(RecordedNetworks):
     """One table of estimates: of a point, or of all points of a stack."""
 
-    experiment: str
     estimator: str
     section: Estimator
     points: list[PointLabels]
-    seed: int
-    seeds: int
-    first_seed: int
-    model: Model
-    loss: str
-    fold: int | None
     steps_per_epoch: int | None
-    snapshots: list[int]
-    thinned: ThinnedSnapshots | None
+
+    @property
+    def snapshots(self) -> list[int]:
+        """Every snapshot that some seed has."""
+        return sorted(set().union(*self.epochs.values()))
 
 
 class EstimateGroup(Section):
@@ -179,10 +176,14 @@ class ClaimsJob(Section):
 
 
 class NotebookPoint(Section):
-    """A point as notebooks see it."""
+    """A point as notebooks see it, for what their cells recompute."""
 
     dataset: str
     model: Model
+    first_seed: int
+    loss: str
+    fold: int | None
+    steps_per_epoch: int | None
 
 
 class NotebookJob(Section):

@@ -22,7 +22,9 @@ class ModelSection(Section):
     kind: str
     noise_std: float
     network: ClassVar[str]  # its class, `<module of infoflow.models>:<name>`
+    noisy: ClassVar[bool] = False  # whether its class takes `noise_std`
     relative_cost: ClassVar[int] = 1  # of one unit in training; the longest trainings start first
+    memory: ClassVar[int] = 2000  # megabytes that an estimate of its layers may take
 
     @property
     def module(self) -> str:
@@ -33,12 +35,17 @@ class ModelSection(Section):
         """Units of the network, for an estimate of what its training takes."""
         raise NotImplementedError
 
+    def offers(self) -> set[str]:
+        """What estimators may use of it beside the values of its layers, see `infoflow.config.estimators.NEEDS`."""
+        return {"layers", "passes"} if self.noise_std > 0 else {"layers"}
+
 
 class MlpModel(ModelSection):
     """A fully connected network with Gaussian noise after the activations."""
 
     kind: Literal["mlp"]
     network: ClassVar[str] = "mlp:Mlp"
+    noisy: ClassVar[bool] = True
     layers: list[Count] = Field(description="widths from the input to the output")
     activations: list[Activation] = Field(description="one for each layer of weights, the output layer included")
     noise_std: Annotated[float, Field(ge=0)] = Field(
@@ -71,12 +78,23 @@ class MlpModel(ModelSection):
         """Widths of all layers."""
         return sum(self.layers)
 
+    def offers(self) -> set[str]:
+        """Moments of noisy layers; chains of scalars, and linear networks, are known exactly."""
+        known = {
+            "noise": self.noise_std > 0,
+            "scalars": set(self.layers) == {1},
+            "linear": set(self.activations) == {"linear"},
+        }
+        hidden = super().offers() if self.observe == "all" or len(self.layers) > 2 else set()
+        return hidden | {name for name, true in known.items() if true}
+
 
 class RecurrentModel(ModelSection):
     """A tanh recurrent network with Gaussian noise on its hidden state and a linear read-out of the last state."""
 
     kind: Literal["recurrent"]
     network: ClassVar[str] = "recurrent:Recurrent"
+    noisy: ClassVar[bool] = True
     hidden: Annotated[int, Field(ge=1, le=3)] = 2
     noise_std: Annotated[float, Field(ge=0)] = 0.05
     gain: Positive = Field(1.0, description="factor on the initial recurrent and input weights")
@@ -85,12 +103,17 @@ class RecurrentModel(ModelSection):
         """As a small network: its states are few."""
         return 16
 
+    def offers(self) -> set[str]:
+        """Moments of noisy states."""
+        return super().offers() | ({"noise"} if self.noise_std > 0 else set())
+
 
 class ConvolutionalModel(ModelSection):
     """What every convolutional network has."""
 
     filters: list[Count]
     relative_cost: ClassVar[int] = 100  # a filter is applied at hundreds of places
+    memory: ClassVar[int] = 5000  # whole layers of recordings reach 4.5 GB in the default run
 
     def units(self) -> int:
         """Filters of all its convolutions."""
@@ -102,6 +125,7 @@ class CnnModel(ConvolutionalModel):
 
     kind: Literal["cnn"]
     network: ClassVar[str] = "cnn:Cnn"
+    noisy: ClassVar[bool] = True
     filters: Annotated[list[Count], Field(min_length=1)] = [6, 16]
     dense: list[Count] = [64]
     classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
@@ -137,7 +161,11 @@ class BlstmModel(ModelSection):
     network: ClassVar[str] = "blstm:Blstm"
     relative_cost: ClassVar[int] = 1000  # at hundreds of frames
     hidden: Count = Field(128, description="cells in each direction")
+    classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
     decoder: Count = Field(128, description="units of the classifier's hidden layer")
+    positions: Count = Field(
+        8, description="places in time whose states are layers, t1, …: the ends of equal parts of a sequence"
+    )
     noise_std: Literal[0.0] = 0.0
 
     def units(self) -> int:

@@ -19,18 +19,9 @@ class Decay(Section):
 class Training(Section):
     """How the networks are trained."""
 
-    # What may differ between the points of one stack, by the module of `infoflow.training`.
-    stackable: ClassVar[dict[str, frozenset[str]]] = {
-        "ensemble": frozenset({"learning_rate", "orthonormal", "clustering_penalty", "labels"}),
-        "encoder": frozenset({"labels", "learning_rate"}),
-        "context_ensemble": frozenset({"dropout", "l1", "l2", "labels", "learning_rate", "trade_off"}),
-    }
-    of_speakers: ClassVar[frozenset[str]] = frozenset(  # settings of networks of one held-out speaker each
-        {
-            "trade_off", "divide_loss", "kernel_variance", "alpha", "positions", "momentum", "class_weights",
-            "patience", "fold", "l1", "l2", "dropout",
-        }
-    )  # fmt: skip
+    stackable: ClassVar[frozenset[str]] = frozenset(  # what may differ between the points of one stack
+        {"learning_rate", "orthonormal", "clustering_penalty", "labels", "dropout", "l1", "l2", "trade_off"}
+    )
 
     loss: Literal["mse", "cross_entropy", "rate_distortion"]
     optimiser: Literal["sgd", "adam"]
@@ -64,7 +55,6 @@ class Training(Section):
     labels: Literal["task", "shuffled"] = Field(
         "task", description="shuffled: training labels permuted within each seed, the null of the verdicts"
     )
-    # speech: networks of one held-out speaker each
     trade_off: Annotated[float, Field(ge=0)] = Field(
         float("inf"),
         description="rate_distortion: β in Σ I(X;X^l) + β CE; .inf (the default) is the cross-entropy alone",
@@ -92,4 +82,13 @@ class Training(Section):
     def _decay_watches_epochs(self) -> Training:
         if self.decay and self.steps_per_epoch:
             raise ValueError("decay: watches the start of passes over the set; leave steps_per_epoch out")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_that_do_something(self) -> Training:
+        if self.momentum and self.optimiser != "sgd":
+            raise ValueError("momentum: is of the optimiser sgd; adam has moments of its own")
+        of_classes = [key for key in ("class_weights", "clustering_penalty") if getattr(self, key)]
+        if self.loss == "mse" and of_classes:
+            raise ValueError(f"{', '.join(of_classes)}: the loss mse knows no classes; take cross_entropy")
         return self

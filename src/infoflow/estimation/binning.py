@@ -10,52 +10,84 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob
-from infoflow.estimation import recorded_layers
-from infoflow.estimation.rows import Inputs, Row, relative_width, table
-from infoflow.estimation.snapshot import Snapshot, Value
+from infoflow.estimation import layers
+from infoflow.estimation.layers import Layer
+from infoflow.estimation.rows import Row, known, label_entropy, near_ceiling
 from infoflow.estimators import binning
 from infoflow.estimators._common import row_groups
+from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
-
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
-    """Tidy rows of every recorded layer, seed and snapshot."""
-    return table(job, recorded_layers.rows(job, inputs["activations"][0], layer_rows))
+Edges = dict[tuple[str, str], tuple[float, float, int]]  # bins by layer and part
 
 
-def layer_rows(
-    job: EstimateJob, layer: dict[str, Tensor], labels: Tensor, depth: int, generator: torch.Generator
-) -> Iterator[Row]:
-    """H(Bin(T)) and I(Bin(T);Y) of the noiseless layer, for every width and every set of edges.
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+    """Tidy rows of every layer, seed and snapshot."""
+    return layers.of_points(job, recordings, lambda recording: _rows(job, recording))
 
-    All inputs are distinct, so H(Bin(T)) is also I(X;Bin(T)).
+
+def _rows(job: EstimateJob, recording: Recording) -> Iterator[Row]:
+    edges: dict[int, Edges] = {}
+
+    def layer_rows(job: EstimateJob, layer: Layer, recording: Recording) -> Iterator[Row]:
+        if job.section.run_bins and layer.seed not in edges:
+            edges[layer.seed] = ranges_over_run(job, recording, layer.seed, layer.index)
+        return rows(job, layer, edges.get(layer.seed, {}).get((layer.name, layer.part)))
+
+    return layers.rows(job, recording, layer_rows)
+
+
+def rows(job: EstimateJob, layer: Layer, run: tuple[float, float, int] | None = None) -> Iterator[Row]:
+    """H(Bin(T)) and I(Bin(T);Y) of joint codes for every width and every set of edges, and pooled where asked.
+
+    Where all inputs are distinct, H(Bin(T)) is also I(X;Bin(T)). Pooled, every number of the layer is a sample.
+
+    Args:
+        job: its section holds the widths.
+        layer: noiseless values.
+        run: bins over the range of the whole run.
     """
-    mean = layer["mean"]
-    n = len(mean)
-    share = torch.bincount(labels) / n
-    label_entropy = float(-(share * share.log()).nansum())
-    sizes = row_groups(mean.double())[1]
-    ties = int(sizes[sizes > 1].sum())
-    choices = [({"width": w}, {"width": w}, w) for w in job.section.widths]
-    choices += [({"edges": e}, {"edges": (e[0], e[1], int(e[2]))}, (e[1] - e[0]) / e[2]) for e in job.section.edges]
-    for shown, options, width in choices:
-        common = {"settings": canonical_json(shown), "n": n, "ties": ties}
-        common["relative_width"] = relative_width(width, mean)
-        entropy, information = binning.entropy_and_information(mean, labels, **options)
-        yield {**common, "quantity": "H_T", "value": float(entropy), "ceiling": math.log(n)}
-        yield {**common, "quantity": "I_TY", "value": float(information), "ceiling": label_entropy}
-    yield {
-        "quantity": "distinct_rows",
-        "value": float(len(sizes)),
-        "n": n,
-        "ties": ties,
-        "ceiling": float(n),
-        "unit": "count",
-    }
+    values, labels = layer.values, layer.labels
+    n, d = values.shape
+    for shown, options, width in choices(job, run):
+        common = {**known(values, width), "settings": canonical_json(shown)}
+        if labels is None:
+            yield near_ceiling({**common, **_entropy(binning.entropy(values, **options), n, d, options)})
+            continue
+        entropy, information = binning.entropy_and_information(values, labels, **options)
+        yield near_ceiling({**common, **_entropy(entropy, n, d, options)})
+        yield {**common, "quantity": "I_TY", "value": float(information), "ceiling": label_entropy(labels)}
+    sizes = row_groups(values)[1]
+    distinct = {"quantity": "distinct_rows", "value": float(len(sizes)), "ceiling": float(n), "unit": "count"}
+    yield {**known(values), **distinct}
 
 
-def recompute(at: Snapshot) -> Value:
-    """H(Bin(T)) of one layer at the last of the widths."""
-    mean = at.network().moments(at.parameters, at.inputs.double(), 0.0)[at.layer].mean
-    width = at.section.widths[-1]
-    return Value("H_T", canonical_json({"width": width}), float(binning.entropy(mean, width)))
+def _entropy(value: Tensor, n: int, d: int, options: Row) -> Row:
+    ceiling = math.log(n * d if options.get("pooled") else n)
+    return {"quantity": "H_T", "value": float(value), "ceiling": ceiling}
+
+
+def choices(job: EstimateJob, run: tuple[float, float, int] | None) -> Iterator[tuple[Row, Row, float]]:
+    """What is asked for: as the column `settings` shows it, options of the estimator, and width of a bin."""
+    section = job.section
+    for width in section.widths:
+        yield {"width": width}, {"width": width}, width
+        if section.pooled:
+            yield {"width": width, "pooled": True}, {"width": width, "pooled": True}, width
+    for low, high, bins in section.edges:
+        yield {"edges": [low, high, bins]}, {"edges": (low, high, int(bins))}, (high - low) / bins
+    if run:
+        low, high, bins = run
+        yield {"run_bins": bins}, {"edges": run}, (high - low) / bins
+
+
+def ranges_over_run(job: EstimateJob, recording: Recording, seed: int, index: Tensor) -> Edges:
+    """Bins from a layer's least to its greatest value over all snapshots: a range that grows would fake compression."""
+    ends: dict[tuple[str, str], list[float]] = {}
+    for snapshot in recording.epochs[seed]:
+        for layer in layers.layers(job, recording, seed, snapshot, index):
+            low, high = torch.aminmax(layer.values)
+            ends.setdefault((layer.name, layer.part), []).extend([float(low), float(high)])
+    bins = job.section.run_bins
+    # a layer that never changes: all its values go into the first bin
+    return {key: (min(e), max(e) if max(e) > min(e) else min(e) + 1, bins) for key, e in ends.items()}

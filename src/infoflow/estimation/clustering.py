@@ -7,41 +7,39 @@ from collections.abc import Iterator
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob
-from infoflow.estimation import recorded_layers
-from infoflow.estimation.rows import Inputs, Row, relative_width, spread, table
+from infoflow.estimation import layers
+from infoflow.estimation.layers import Layer
+from infoflow.estimation.rows import Row, known, near_ceiling, spread
 from infoflow.estimators import clustering
-from infoflow.estimators._common import count_ties
+from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
-    """Tidy rows of every recorded layer, seed and snapshot."""
-    return table(job, recorded_layers.rows(job, inputs["activations"][0], layer_rows))
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+    """Tidy rows of every layer, seed and snapshot."""
+    return layers.table_of(job, recordings, rows)
 
 
-def layer_rows(
-    job: EstimateJob, layer: dict[str, Tensor], labels: Tensor, depth: int, generator: torch.Generator
-) -> Iterator[Row]:
-    """Clustering measures of the noiseless layer."""
-    mean = layer["mean"]
-    n = len(mean)
-    width, threshold = job.section.width, job.section.saturation
-    yield {
+def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
+    """Clustering measures of the noiseless layer; without classes those of all pairs alone."""
+    values, labels, section = layer.values, layer.labels, job.section
+    n, common = len(values), known(values, section.width)
+    entropy = {
         "quantity": "H_T",
-        "settings": canonical_json({"width": width}),
-        "value": float(clustering.binned_entropy(mean, width)),
-        "n": n,
+        "value": float(clustering.binned_entropy(values, section.width)),
         "ceiling": math.log(n),
-        "ties": count_ties(mean.double()),
-        "relative_width": relative_width(width, mean),
     }
-    some = torch.linspace(0, n - 1, min(n, job.section.inputs)).long()
-    measures = {f"{k}_distance": v for k, v in clustering.class_distances(mean[some], labels[some])._asdict().items()}
-    measures |= {f"{k}_cosine": v for k, v in clustering.cosine_similarities(mean, labels)._asdict().items()}
-    measures["saturated_fraction"] = clustering.saturated_fraction(mean, threshold)
-    measures["overall_std"] = spread(mean)
+    yield near_ceiling({**common, "settings": canonical_json({"width": section.width}), **entropy})
+    some = torch.linspace(0, n - 1, min(n, section.pair_inputs)).long()
+    classes = torch.zeros(n, dtype=torch.int64) if labels is None else labels
+    distances = clustering.class_distances(values[some], classes[some])._asdict()
+    cosines = clustering.cosine_similarities(values, classes)._asdict()
+    measures = {f"{k}_distance": v for k, v in distances.items()} | {f"{k}_cosine": v for k, v in cosines.items()}
+    if labels is None:
+        measures = {name: value for name, value in measures.items() if name.startswith("overall")}
+    measures["saturated_fraction"] = clustering.saturated_fraction(values, section.saturation)
+    measures["overall_std"] = spread(values)
     for name, value in measures.items():
-        yield {"quantity": name, "value": float(value), "unit": "none", "n": n}
+        yield {"quantity": name, "value": float(value), "unit": "none", "n": n, "flag": common["flag"]}

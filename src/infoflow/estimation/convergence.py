@@ -11,7 +11,9 @@ import torch
 from infoflow.config.jobs import ConvergenceJob
 from infoflow.estimation.rows import Row
 from infoflow.estimators import noisy
+from infoflow.models.hooks import capture
 from infoflow.models.mlp import Mlp
+from infoflow.models.modules import GaussianNoise, handed
 from infoflow.seeds import torch_generator
 from infoflow.storage.tables import write_table
 
@@ -60,20 +62,18 @@ def _chains(job: ConvergenceJob) -> Iterator[Row]:
     x = 0.5 * torch.special.ndtri(share)  # equally likely quantiles of N(0, 0.25)
     for k, (weights, biases) in enumerate(job.chains):
         depth = len(weights)
-        model = Mlp((1,), [1] * (depth + 1), ["tanh"] * depth, observe="all")
-        parameters = {f"W{i + 1}": torch.tensor([[w]], dtype=torch.float64) for i, w in enumerate(weights)}
-        parameters |= {f"b{i + 1}": torch.tensor([[b]], dtype=torch.float64) for i, b in enumerate(biases)}
+        fixed = {"weights": weights, "biases": biases}
+        model = Mlp((1,), [1] * (depth + 1), ["tanh"] * depth, observe="all", initial=fixed).double()
+        model.initialise(torch.Generator())
         truth = noisy.scalar_chain(weights, biases, ["tanh"] * depth, x, torch.full((count,), 1 / count), std).value
-        moments = model.moments(parameters, x[:, None], std)
-        stacked = {name: value[None] for name, value in parameters.items()}
+        moments = model.moments(x[:, None], std)
         for repeat in range(job.repeats):
             generator = torch_generator(job.seed, "chains", k, repeat)
-            noise = std * torch.randn(1, depth, 64 * count, generator=generator, dtype=torch.float64)
-            _, layers = model.forward(stacked, x.repeat(64)[None, :, None], noise)
+            noise = std * torch.randn(1, depth, 64 * count, generator=generator, dtype=torch.float64)[0]
+            with torch.no_grad(), handed(model, GaussianNoise, noise), capture(model, model.layers) as values:
+                model(x.repeat(64)[:, None])
             for i, (layer, one) in enumerate(moments.items()):
-                passes = (
-                    (layers[i][0] - noise[0, i, :, None]).view(64, count, 1).transpose(0, 1)
-                )  # before its own noise
+                passes = (values[layer] - noise[i, :, None]).view(64, count, 1).transpose(0, 1)  # before its own noise
                 linear = noisy.linearised(one.mean, one.covariance, draws=64, generator=generator)
                 given = None if i == 0 else passes
                 propagated = noisy.mutual_information(passes.flatten(0, 1), given, std, generator=generator)

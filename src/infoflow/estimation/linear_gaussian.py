@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob
-from infoflow.errors import InputError
-from infoflow.estimation.rows import Inputs, table
-from infoflow.estimation.snapshot import Snapshot, Value
+from infoflow.estimation import layers
+from infoflow.estimation.rows import Row
+from infoflow.recording.recording import FromWeights, Recording
 from infoflow.storage.files import canonical_json
-from infoflow.storage.hdf5 import read_h5
-from infoflow.storage.weights import read_weights
+from infoflow.storage.weights import read_network
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
     """I_XT of all inputs, of the relevant and of the irrelevant ones (`part`), and I_TY, in nats, of every layer.
 
     T = W x + Z with W the product of the layers' weights, x ~ N(0, I/N), y = w·x + ε and Z ~ N(0, σ²), the noise of the
     analysis alone. Biases move no information.
-
-    Raises:
-        InputError: the network has other than linear layers, or the data set no teacher.
     """
-    data, attributes = read_h5(inputs["dataset"][0])
-    activations = job.model.activations
-    if "teacher" not in data or set(activations) != {"linear"}:
-        raise InputError(
-            f"experiments.{job.experiment}.estimators: {job.estimator} reads linear layers on a data set of kind "
-            f"teacher_student, not {', '.join(activations)}"
-        )
-    teachers, std = torch.from_numpy(data["teacher"]), job.section.std
-    relevant = torch.arange(teachers.shape[1]) < int(attributes["relevant"])
-    rows = []
-    for epoch, stored in read_weights(inputs["weights"][0]).items():
-        for seed in range(len(stored["W1"])):
+    return layers.of_points(job, recordings, lambda recording: _rows(job, recording))
+
+
+def _rows(job: EstimateJob, recording: FromWeights) -> Iterator[Row]:
+    teachers, about, std = recording.probe.arrays["teacher"], recording.probe.attributes, job.section.std
+    relevant = torch.arange(teachers.shape[1]) < int(about["relevant"])
+    common = {"settings": canonical_json({"std": std}), "refers_to": "population"}
+    for seed, snapshots in recording.epochs.items():
+        for snapshot in snapshots:
+            stored = read_network(recording.weights, snapshot, seed - job.first_seed)
             product = torch.eye(teachers.shape[1], dtype=torch.float64)
-            for depth in range(1, len(activations)):
-                product = stored[f"W{depth}"][seed] @ product
-                place = {"seed": seed, "epoch": epoch, "layer": f"T{depth}", "depth": depth}
-                common = {"settings": canonical_json({"std": std}), "refers_to": "population"}
+            for depth in range(1, len(job.model.activations)):
+                product = stored[f"W{depth}.weight"].double() @ product
+                place = {**layers.when(job, seed, snapshot), "layer": f"T{depth}", "depth": depth, **common}
                 parts = {"layer": information(product, std)}
                 if not relevant.all():
                     parts |= {
@@ -50,10 +44,9 @@ def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
                         "irrelevant": information(product, std, ~relevant),
                     }
                 for part, value in parts.items():
-                    rows.append({**place, **common, "quantity": "I_XT", "part": part, "value": float(value)})
-                value = answer_information(product, teachers[seed], std, float(attributes["noise_std"]))
-                rows.append({**place, **common, "quantity": "I_TY", "value": float(value)})
-    return table(job, rows)
+                    yield {**place, "quantity": "I_XT", "part": part, "value": float(value)}
+                value = answer_information(product, teachers[seed], std, float(about["noise_std"]))
+                yield {**place, "quantity": "I_TY", "value": float(value)}
 
 
 def information(weights: Tensor, std: float, part: Tensor | None = None) -> Tensor:
@@ -78,8 +71,3 @@ def answer_information(weights: Tensor, teacher: Tensor, std: float, noise_std: 
     variance = teacher.square().sum() / n + noise_std**2
     explained = shared @ torch.linalg.solve(covariance, shared) / variance
     return -torch.log1p(-explained.clamp(max=1 - math.ulp(1.0))) / 2
-
-
-def recompute(at: Snapshot) -> Value:
-    """I(X;T) of the first layer."""
-    return Value("I_XT", None, float(information(at.parameters["W1"], at.section.std)))

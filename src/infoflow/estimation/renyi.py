@@ -1,13 +1,10 @@
-"""Matrix-based Rényi information of the layers of convolutional networks, as in Yu, Jenssen & Príncipe (2018).
-
-From weights rather than from a file of activations: the values and error signals of one snapshot on ten mini-batches
-take 80 MB for LeNet and 400 MB for 32 and 64 filters, and less time to make than to read.
-"""
+"""Matrix-based Rényi information of the layers of any network, on mini-batches (Yu, Jenssen & Príncipe 2018)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
@@ -16,16 +13,15 @@ from torch import Tensor
 
 from infoflow.config.estimators import KernelWidth, MatrixRenyi
 from infoflow.config.jobs import EstimateJob
+from infoflow.errors import InputError
+from infoflow.estimation import layers
 from infoflow.estimation.map_pairs import pair_rows
-from infoflow.estimation.rows import Inputs, Row, mean_and_error, median_distance, spread, table
-from infoflow.estimation.snapshot import Snapshot, Value
+from infoflow.estimation.rows import Row, mean_and_error, median_distance, spread
 from infoflow.estimators import renyi
-from infoflow.models import build
-from infoflow.recording.batches import layers_and_errors, mini_batches
+from infoflow.recording.recording import OUTPUT, Recording
+from infoflow.recording.samples import evenly_spaced, mini_batches
 from infoflow.seeds import torch_generator
 from infoflow.storage.files import canonical_json
-from infoflow.storage.hdf5 import read_h5
-from infoflow.storage.weights import read_weights
 
 Sides = dict[tuple[float, KernelWidth], dict[str, renyi.Side]]  # Gram matrices of X and Y by order and width
 NEAR = 0.02  # an entropy this close to log2 n or to 0, as a share of log2 n, says nothing
@@ -40,7 +36,26 @@ class Distances(NamedTuple):
     size: int
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
+@dataclass
+class Batches:
+    """The mini-batches of one part of a network's samples, and what is known of their inputs and labels.
+
+    Attributes:
+        index: samples, (B · n,), batch after batch.
+        samples: the part of the data set.
+        labels: Gram matrices of the labels by order, none where targets are continuous.
+        y: classes (B · n,), or None.
+        sides: Gram matrices of the inputs that layers are compared with, by layer; "" is the whole input.
+    """
+
+    index: Tensor
+    samples: str
+    y: Tensor | None
+    labels: dict[float, renyi.Side]
+    sides: dict[str, Sides] = field(default_factory=dict)
+
+
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
     """Tidy rows, in bits, of every seed and snapshot: means over the mini-batches, with their standard error.
 
     S_X (layer `input`); for every layer S_T, I_XT, I_TY and over the batches the smallest margins of S(T) + S(X) ≥ S(T, X)
@@ -48,89 +63,124 @@ def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
     Σ_c I(X;T^c) − I(X;{T^c}) and the number of dead maps, with `errors` I_delta = I(δ_L; {δ_k^c}) and max_delta,
     with `pairs` what `infoflow.estimation.map_pairs` makes of pairs of maps. Under `kernel: tensor` a layer is one variable.
     """
-    data, attributes = read_h5(inputs["dataset"][0], "x", "y", "split")
-    model = build(job.model, tuple(data["x"].shape[1:]), attributes.get("classes"))
-    n, count = job.section.batch_size, job.section.batches
-    generator = torch_generator(job.seed, "probe")
-    index = mini_batches(torch.from_numpy(data["split"]), count, n, generator, job.section.samples).flatten()
-    x, y = torch.from_numpy(data["x"])[index], torch.from_numpy(data["y"])[index]
-    given = _distances(x.flatten(1)[:, None], count)
+    drawn: dict[tuple[int, str], Batches] = {}  # points and seeds share what they are compared with
+    return layers.of_points(job, recordings, lambda recording: _rows(job, recording, drawn))
+
+
+def _rows(job: EstimateJob, recording: Recording, drawn: dict[tuple[int, str], Batches]) -> Iterator[Row]:
+    for seed in recording.epochs:
+        for samples in job.section.samples:
+            key = id(recording.samples(seed)), samples
+            if key not in drawn:
+                drawn[key] = _batches(job, recording, seed, samples)
+            yield from _of_network(job, recording, seed, drawn[key])
+        print(f"seed {seed}: {len(recording.epochs[seed])} snapshots", flush=True)
+
+
+def _batches(job: EstimateJob, recording: Recording, seed: int, samples: str) -> Batches:
+    """The mini-batches of a part of the samples."""
+    section, source = job.section, recording.samples(seed)
+    n, count = section.batch_size, section.batches
+    part = evenly_spaced(source.part(samples), section.inputs)
+    index = mini_batches(part, count, n, torch_generator(job.seed, "probe")).flatten()
+    if source.labels is None:
+        return Batches(index, samples, None, {})
+    y = source.labels[index]
     different = (y.view(count, n, 1) != y.view(count, 1, n)).double()
-    sides: Sides = {}
-    for alpha in job.section.alphas:
-        labels = renyi.side(different / job.section.label_width**2, alpha)  # one-hot: |y − y'|² = 2
-        for rule in job.section.widths:
-            exponents = _exponents(given, rule, rule.factor)[:, 0]
-            sides[alpha, rule] = {"X": renyi.side(exponents, alpha), "Y": labels}
+    # one-hot labels: |y − y'|² = 2
+    labels = {alpha: renyi.side(different / section.label_width**2, alpha) for alpha in section.alphas}
+    return Batches(index, samples, y, labels)
 
-    def recorded(snapshot: int, seed: int, errors: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        own = {
-            name: value[seed - job.first_seed].float()
-            for name, value in read_weights(inputs["weights"][0], {snapshot})[snapshot].items()
-        }
-        made = layers_and_errors(model, own, x, y, job.loss, errors)
-        if job.section.kernel == "maps":
-            return made
-        return tuple({layer: value.flatten(1)[:, None] for layer, value in part.items()} for part in made)
 
-    rows = []
-    for seed in range(job.first_seed, job.first_seed + job.seeds):
-        initial, aligned = {}, {}
-        if any(rule.rescaled for rule in job.section.widths):
-            initial = {layer: float(spread(value.double())) for layer, value in recorded(0, seed, False)[0].items()}
-        for snapshot in job.snapshots:
-            values, errors = recorded(snapshot, seed, job.section.errors)
-            if any(rule.rule == "alignment" for rule in job.section.widths):
-                aligned = {k: _aligned_width(v[:, 0], y, count, aligned.get(k)) for k, v in values.items()}
-            made = list(_forward(job, values, initial, aligned, sides, count))
-            made += list(_backward(job, errors, count))
-            if job.section.pairs:
-                made += list(_pairs(job, values, sides, count))
-            steps = job.steps_per_epoch
-            place = {"seed": seed, "epoch": snapshot / steps if steps else snapshot}
-            if steps:
-                place["step"] = snapshot
-            rows += [{**place, "n": n, "unit": "bits", "refers_to": "sample", **row} for row in made]
-        print(f"seed {seed}: {len(job.snapshots)} snapshots", flush=True)
-    return table(job, rows)
+def _sides(job: EstimateJob, recording: Recording, seed: int, snapshot: int, batches: Batches, layer: str) -> Sides:
+    """Gram matrices of what a layer is compared with: the input, or what the network names for it."""
+    own = layer if recording.has_own_input(layer) else ""
+    if own not in batches.sides:
+        x = recording.inputs_of(seed, snapshot, batches.index, layer)
+        given = _distances(x[:, None], job.section.batches)
+        batches.sides[own] = {}
+        for alpha in job.section.alphas:
+            for rule in job.section.widths:
+                side = renyi.side(_input_exponents(given, rule)[:, 0], alpha)
+                labels = {"Y": batches.labels[alpha]} if batches.labels else {}
+                batches.sides[own][alpha, rule] = {"X": side, **labels}
+    return batches.sides[own]
+
+
+def _of_network(job: EstimateJob, recording: Recording, seed: int, batches: Batches) -> Iterator[Row]:
+    """Rows of one network's snapshots."""
+    section, count = job.section, job.section.batches
+    names = layers.asked(job, recording)
+
+    def recorded(snapshot: int) -> dict[str, Tensor]:
+        values = dict(recording.values(seed, snapshot, batches.index, names))
+        return {name: _variables(section, value) for name, value in values.items()}
+
+    initial: dict[str, float] = {}
+    aligned: dict[str, float | None] = {}
+    if any(rule.rescaled for rule in section.widths):
+        initial = {name: float(spread(value.double())) for name, value in recorded(0).items()}
+    for snapshot in recording.epochs[seed]:
+        values = recorded(snapshot)
+        if any(rule.rule == "alignment" for rule in section.widths):
+            if batches.y is None:
+                raise InputError("widths: the rule alignment needs classes, not continuous targets")
+            aligned = {k: _aligned_width(v[:, 0], batches.y, count, aligned.get(k)) for k, v in values.items()}
+        sides = {name: _sides(job, recording, seed, snapshot, batches, name) for name in names}
+        rows = list(_inputs(job, sides, recording))
+        for name, value in values.items():
+            rows += _forward(job, (name, layers.depth(recording, name)), value, initial, aligned, sides[name])
+        if section.errors:
+            errors = recording.errors(seed, snapshot, batches.index)
+            rows += _backward(job, recording, {name: _variables(section, one) for name, one in errors.items()})
+        if section.pairs:
+            rows += _pairs(job, recording, values, sides)
+        place = {**layers.when(job, seed, snapshot), "samples": batches.samples}
+        for row in rows:
+            yield {**place, "n": section.batch_size, "unit": "bits", "refers_to": "sample", **row}
+
+
+def _variables(section: MatrixRenyi, value: Tensor) -> Tensor:
+    """A layer (n, maps, size) as the variables whose kernels are taken: its maps, or the whole as one."""
+    return value if section.kernel == "maps" else value.flatten(1)[:, None]
+
+
+def _inputs(job: EstimateJob, sides: dict[str, Sides], recording: Recording) -> Iterator[Row]:
+    """S_X of the inputs: layer `input`, or the layer itself where it is compared with inputs of its own."""
+    shown: set[str] = set()
+    for name, references in sides.items():
+        own = name if recording.has_own_input(name) else "input"
+        if own in shown:
+            continue
+        shown.add(own)
+        place = {"layer": own, "depth": layers.depth(recording, name) if own == name else 0, "quantity": "S_X"}
+        for (alpha, rule), of in references.items():
+            yield {**_settings(job.section, alpha, rule), **place, **mean_and_error(of["X"].entropy), **_ceiling(job)}
 
 
 def _forward(
     job: EstimateJob,
-    values: dict[str, Tensor],
+    layer: tuple[str, int],
+    value: Tensor,
     initial: dict[str, float],
-    aligned: dict[str, float],
+    aligned: dict[str, float | None],
     references: Sides,
-    count: int,
 ) -> Iterator[Row]:
-    """Rows of the inputs and of the layers' values."""
-    for (alpha, rule), sides in references.items():
-        labels = _settings(job.section, alpha, rule)
-        yield {
-            **labels,
-            "layer": "input",
-            "depth": 0,
-            "quantity": "S_X",
-            **mean_and_error(sides["X"].entropy),
-            **_ceiling(job),
-        }
-    for depth, (layer, value) in enumerate(values.items(), start=1):
-        if job.section.layers and layer not in job.section.layers:
-            continue
-        distances = _distances(value, count)
-        dead = (distances.squares.amax((0, 2, 3)) == 0).tolist()
-        for rule in job.section.widths:
-            exponents = _exponents(distances, rule, rule.factor)
-            if rule.rule == "alignment":
-                exponents = distances.squares / (2 * aligned[layer] ** 2)
-            if rule.rescaled:
-                exponents = exponents * (initial[layer] / max(float(spread(value.double())), 1e-12)) ** 2
-            for alpha in job.section.alphas:
-                sides = references[alpha, rule]
-                parts = "X" if job.section.maps else None
-                terms = renyi.layer_terms(exponents, sides, alpha, parts=parts)
-                place = {**_settings(job.section, alpha, rule), "layer": layer, "depth": depth}
-                yield from _layer_rows(job, place, exponents, terms, sides, dead)
+    """Rows of one layer's values, for every width and order."""
+    name, depth = layer
+    distances = _distances(value, job.section.batches)
+    dead = (distances.squares.amax((0, 2, 3)) == 0).tolist()
+    for rule in job.section.widths:
+        exponents = _exponents(distances, rule, rule.factor)
+        if rule.rule == "alignment":
+            exponents = distances.squares / (2 * aligned[name] ** 2)
+        if rule.rescaled:
+            exponents = exponents * (initial[name] / max(float(spread(value.double())), 1e-12)) ** 2
+        for alpha in job.section.alphas:
+            sides = references[alpha, rule]
+            terms = renyi.layer_terms(exponents, sides, alpha, parts="X" if job.section.maps else None)
+            place = {**_settings(job.section, alpha, rule), "layer": name, "depth": depth}
+            yield from _layer_rows(job, place, exponents, terms, sides, dead)
 
 
 def _layer_rows(
@@ -148,8 +198,9 @@ def _layer_rows(
         "flag": _flag(job, terms.entropy, all(dead)),
     }
     yield {**common, "quantity": "S_T", **mean_and_error(terms.entropy), **_ceiling(job)}
-    for quantity, name in (("I_XT", "X"), ("I_TY", "Y")):
-        ceiling = float(sides[name].entropy.mean())
+    for name, side in sides.items():
+        quantity = {"X": "I_XT", "Y": "I_TY"}[name]
+        ceiling = float(side.entropy.mean())
         yield {**common, "quantity": quantity, **mean_and_error(terms.information[name]), "ceiling": ceiling}
     information = terms.information["X"]
     smaller = torch.minimum(sides["X"].entropy, terms.entropy)
@@ -170,38 +221,36 @@ def _layer_rows(
 
 
 def _pairs(
-    job: EstimateJob,
-    values: dict[str, Tensor],
-    references: Sides,
-    count: int,
+    job: EstimateJob, recording: Recording, values: dict[str, Tensor], references: dict[str, Sides]
 ) -> Iterator[Row]:
     """Rows of pairs of maps of the layers that have several, under the first width."""
     rule = job.section.widths[0]
-    for depth, (layer, value) in enumerate(values.items(), start=1):
-        if value.shape[1] < 2 or (job.section.layers and layer not in job.section.layers):
+    for name, value in values.items():
+        if value.shape[1] < 2:
             continue
-        exponents = _exponents(_distances(value, count), rule, rule.factor)
+        exponents = _exponents(_distances(value, job.section.batches), rule, rule.factor)
+        depth = layers.depth(recording, name)
         for alpha in job.section.alphas:
             generator = torch_generator(job.seed, "pairs", depth)
-            given = references[alpha, rule]["X"]
+            given = references[name][alpha, rule]["X"]
             for row in pair_rows(exponents, given, alpha, job.section.pairs, job.section.planted, generator):
-                yield {**_settings(job.section, alpha, rule), "layer": layer, "depth": depth, **row}
+                yield {**_settings(job.section, alpha, rule), "layer": name, "depth": depth, **row}
 
 
-def _backward(job: EstimateJob, errors: dict[str, Tensor], count: int) -> Iterator[Row]:
+def _backward(job: EstimateJob, recording: Recording, errors: dict[str, Tensor]) -> Iterator[Row]:
     """Rows of the error signals δ; widths that differ only in what concerns the layers' values are taken once."""
-    if not errors:
-        return
+    count = job.section.batches
     rules = {(r.rule, r.error_factor, r.offset): r for r in reversed(job.section.widths) if not r.rescaled}
-    last = _distances(errors["output"], count)
+    last = _distances(errors[OUTPUT], count)
     outputs = [
         (rule, alpha, renyi.side(_exponents(last, rule, rule.error_factor)[:, 0], alpha))
         for rule in reversed(rules.values())
         for alpha in job.section.alphas
     ]
-    for depth, (layer, error) in enumerate(errors.items(), start=1):
-        if layer == "output":
+    for layer, error in errors.items():
+        if layer == OUTPUT:
             continue
+        depth = layers.depth(recording, layer)
         largest = float(error.abs().max())
         yield {"layer": layer, "depth": depth, "quantity": "max_delta", "value": largest, "unit": "none"}
         distances = _distances(error, count)
@@ -231,9 +280,21 @@ def _width(distances: Distances, rule: KernelWidth, factor: float) -> float:
     return renyi.power_width(distances.squares.shape[-1], distances.size, factor, offset=rule.offset)
 
 
+def _input_exponents(distances: Distances, rule: KernelWidth) -> Tensor:
+    """|x_i − x_j|² / (2σ²) of the inputs, (B, 1, n, n)."""
+    squares = distances.squares
+    if not rule.unit_inputs:
+        return squares / (2 * rule.variance) if rule.rule == "fixed" else _exponents(distances, rule, rule.factor)
+    i, j = torch.triu_indices(squares.shape[-1], squares.shape[-1], 1)
+    median = squares[..., i, j].median(-1).values.clamp(min=1e-12)  # (B, 1), of each batch
+    return squares / (2 * rule.variance * median[..., None, None])
+
+
 def _exponents(distances: Distances, rule: KernelWidth, factor: float) -> Tensor:
     """|t_i − t_j|² / (2σ²), (B, C, n, n), with σ by the rule; a map without any distance keeps zeros."""
     squares = distances.squares
+    if rule.rule == "fixed":
+        return squares / (2 * rule.variance * (distances.size if rule.per_unit else 1))
     if rule.rule != "median":  # under `alignment` this is the input's
         return squares / (2 * _width(distances, rule, factor) ** 2)
     i, j = torch.triu_indices(squares.shape[-1], squares.shape[-1], 1)
@@ -271,23 +332,6 @@ def _ceiling(job: EstimateJob) -> Row:
 
 
 def _settings(section: MatrixRenyi, alpha: float, rule: KernelWidth) -> Row:
-    """The column `settings`: order, width rule, number of batches and their part of the data, and kernel."""
-    shared = {"batches": section.batches, "samples": section.samples, "kernel": section.kernel}
-    return {"settings": canonical_json({"alpha": alpha, **shared, **rule.model_dump()})}
-
-
-def recompute(at: Snapshot) -> Value:
-    """I(X; {T^c}) by the estimator of single variables, batch by batch."""
-    section = at.section
-    x, y, split = (torch.from_numpy(at.data[name]) for name in ("x", "y", "split"))
-    n, alpha, rule = section.batch_size, section.alphas[0], section.widths[0]
-    network = at.network()
-    parameters = {name: value.float() for name, value in at.parameters.items()}
-    generator = torch_generator(at.seed, "probe")
-    values = []
-    for index in mini_batches(split, section.batches, n, generator, section.samples):
-        layers, _ = layers_and_errors(network, parameters, x[index], y[index], "cross_entropy", errors=False)
-        variables = [x[index].flatten(1), *layers[at.layer].unbind(1)]
-        widths = [renyi.power_width(n, v.shape[1], rule.factor, offset=rule.offset) for v in variables]
-        values.append(renyi.mutual_information(variables[0], variables[1:], alpha, widths))
-    return Value("I_XT", _settings(section, alpha, rule)["settings"], float(sum(values) / section.batches))
+    """The column `settings`: order, width rule, number of batches and kernel."""
+    shared = {"batches": section.batches, "kernel": section.kernel}
+    return {"settings": canonical_json({"alpha": alpha, **shared, **rule.shown()})}

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob, PointLabels
-from infoflow.estimators._common import ratio
+from infoflow.estimators._common import count_ties, ratio
 from infoflow.storage.tables import tidy
 
+NEAR = 0.01  # within this share of its ceiling a value is saturated
+
 Row = dict[str, Any]
-Inputs = dict[str, list[str]]  # files by name: activations, or weights and dataset
+Inputs = dict[str, list[str]]  # files by name: activations or weights, and the data set
 
 
 def table(job: EstimateJob, rows: Iterable[Row] | pd.DataFrame, labels: PointLabels | None = None) -> pd.DataFrame:
@@ -31,9 +33,34 @@ def table(job: EstimateJob, rows: Iterable[Row] | pd.DataFrame, labels: PointLab
 
 
 def mean_and_error(values: Tensor) -> Row:
-    """Mean over batches (B,) and its standard error, nan for a single batch."""
+    """Mean over batches (B,), its standard error, nan for a single batch, and the values of the batches."""
     error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
-    return {"value": float(values.mean()), "std_error": error}
+    return {"value": float(values.mean()), "std_error": error, "per_batch": values.tolist()}
+
+
+def known(layer_values: Tensor, width: float | None = None) -> Row:
+    """What is known of a layer (n, d) whatever the estimator: samples, ties, relative width, and whether it is dead.
+
+    Args:
+        layer_values: noiseless values, (n, d).
+        width: of a bin or of the noise, in the layer's own unit; None where there is none.
+    """
+    deviation = float(spread(layer_values))
+    columns: Row = {"n": len(layer_values), "ties": count_ties(layer_values), "flag": "" if deviation else "dead"}
+    if width is not None:
+        columns["relative_width"] = ratio(width, deviation)
+    return columns
+
+
+def near_ceiling(row: Row) -> Row:
+    """A row with the flag `saturated` where its value is within 1 % of its ceiling and nothing else is wrong."""
+    saturated = row["value"] > (1 - NEAR) * row.get("ceiling", math.nan)
+    return {**row, "flag": row.get("flag") or ("saturated" if saturated else "")}
+
+
+def label_entropy(labels: Tensor) -> float:
+    """H(Y) in nats."""
+    return float(torch.special.entr(labels.bincount().double() / len(labels)).sum())
 
 
 def spread(values: Tensor) -> Tensor:

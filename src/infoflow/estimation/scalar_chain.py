@@ -9,14 +9,14 @@ import torch
 
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import scalar_chains
-from infoflow.estimation.rows import Inputs, table
-from infoflow.estimation.snapshot import Snapshot, Value
+from infoflow.estimation.rows import table
 from infoflow.estimators import noisy
+from infoflow.recording.recording import Recording
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
     """I(X;T) of every layer by quadrature, and the standard deviation of the layer's noiseless values."""
-    chain = scalar_chains.read_chain(job, inputs)
+    chain = scalar_chains.read_chain(job, recordings[0])
     activations = job.model.activations
     w, b, std = chain.w[chain.kept], chain.b[chain.kept], job.model.noise_std
     result = noisy.scalar_chain(w, b, activations, chain.nodes, chain.probabilities, std, continuous=chain.continuous)
@@ -28,12 +28,3 @@ def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
         tables.append(scalar_chains.rows(result.value[:, k], chain, k + 1, quantity="I_XT", **known))
         tables.append(scalar_chains.rows(deviation, chain, k + 1, quantity="std_T", unit="none"))
     return table(job, pd.concat(tables))
-
-
-def recompute(at: Snapshot) -> Value:
-    """I(X;T) of one layer by quadrature."""
-    depth = len(at.model.activations)
-    w, b = ([float(at.parameters[f"{name}{k + 1}"]) for k in range(depth)] for name in "Wb")
-    nodes, probabilities = at.data["probe_x"], at.data["probe_probability"]
-    result = noisy.scalar_chain(w, b, at.model.activations, nodes, probabilities, at.model.noise_std)
-    return Value("I_XT", None, float(result.value[int(at.layer[1:]) - 1]))

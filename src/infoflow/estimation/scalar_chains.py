@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob
-from infoflow.estimation.rows import Inputs
 from infoflow.models.activations import ACTIVATIONS
-from infoflow.storage.hdf5 import read_h5
+from infoflow.recording.recording import FromWeights
 from infoflow.storage.weights import read_weights
 
 
@@ -21,6 +20,7 @@ class Chain(NamedTuple):
     """Scalar chains of an experiment's point: weights and biases (epochs, seeds, layers), and their population."""
 
     epochs: list[int]
+    seeds: list[int]
     w: Tensor
     b: Tensor
     kept: Tensor  # (epochs, seeds), False where later seeds are thinned
@@ -29,21 +29,23 @@ class Chain(NamedTuple):
     continuous: bool
 
 
-def read_chain(job: EstimateJob, inputs: Inputs) -> Chain:
-    """The chains of a job from its weights, and the population from its data set."""
-    stored = read_weights(inputs["weights"][0])
-    depth = len(job.model.activations)
+def read_chain(job: EstimateJob, recording: FromWeights) -> Chain:
+    """The chains of a job from their weights, and the population from their data set."""
+    seeds, epochs = list(job.epochs), job.snapshots
+    stored = read_weights(recording.weights, set(epochs))
+    depth, rows = len(job.model.activations), [seed - job.first_seed for seed in seeds]
     w, b = (
-        torch.stack([torch.stack([p[f"{name}{k + 1}"].flatten() for k in range(depth)], -1) for p in stored.values()])
-        for name in "Wb"
+        torch.stack(
+            [
+                torch.stack([one[f"W{k + 1}.{name}"][rows].flatten() for k in range(depth)], -1)
+                for one in stored.values()
+            ]
+        )
+        for name in ("weight", "bias")
     )
-    population, attributes = read_h5(inputs["dataset"][0], "probe_x", "probe_probability")
-    nodes, probabilities = (torch.from_numpy(population[name]) for name in ("probe_x", "probe_probability"))
-    kept = torch.ones(w.shape[:2], dtype=torch.bool)
-    if job.thinned:
-        rare = torch.tensor([epoch not in job.thinned.epochs for epoch in stored])
-        kept[rare, job.thinned.after_seed :] = False
-    return Chain(list(stored), w, b, kept, nodes, probabilities, bool(attributes["continuous"]))
+    kept = torch.tensor([[epoch in job.epochs[seed] for seed in seeds] for epoch in epochs])
+    nodes, probabilities = (recording.probe.arrays[name] for name in ("probe_x", "probe_probability"))
+    return Chain(epochs, seeds, w, b, kept, nodes, probabilities, bool(recording.probe.attributes["continuous"]))
 
 
 def noiseless(chain: Chain, activations: list[str], rows: slice = slice(None)) -> Iterator[Tensor]:
@@ -71,7 +73,7 @@ def rows(values: Tensor, chain: Chain, layer: int, **columns: Any) -> pd.DataFra
     """Values (kept,) of one layer as rows."""
     epoch, seed = torch.nonzero(chain.kept, as_tuple=True)
     given = {
-        "seed": seed.numpy(),
+        "seed": np.array(chain.seeds)[seed],
         "epoch": np.array(chain.epochs)[epoch],
         "layer": f"T{layer}",
         "depth": layer,

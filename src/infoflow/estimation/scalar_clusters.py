@@ -6,14 +6,15 @@ import pandas as pd
 
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import scalar_chains
-from infoflow.estimation.rows import Inputs, table
+from infoflow.estimation.rows import table
 from infoflow.estimators import clustering
+from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
     """Number of groups of the noiseless layer values of enumerated inputs, and those values at the last epoch."""
-    chain = scalar_chains.read_chain(job, inputs)
+    chain = scalar_chains.read_chain(job, recordings[0])
     gap = job.section.gap * job.model.noise_std
     tables = []
     for k, s in enumerate(scalar_chains.noiseless(chain, job.model.activations)):

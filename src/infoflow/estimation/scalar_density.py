@@ -7,19 +7,19 @@ import torch
 
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import scalar_chains
-from infoflow.estimation.rows import Inputs
 from infoflow.estimators import noisy
+from infoflow.recording.recording import Recording
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
     """Density of every layer of one seed on a grid of bin centres: columns epoch, layer, t, density."""
-    chain = scalar_chains.read_chain(job, inputs)
+    chain = scalar_chains.read_chain(job, recordings[0])
     kept = list(range(0, len(chain.epochs), -(-len(chain.epochs) // job.section.epochs)))
     edges = [
         torch.linspace(*ends, job.section.bins + 1, dtype=torch.float64) for ends in job.section.ranges[job.experiment]
     ]
     grid = torch.stack([(e[1:] + e[:-1]) / 2 for e in edges])  # (layers, bins)
-    seed = job.section.seed_index
+    seed = chain.seeds.index(job.section.seed_index)
     density = noisy.scalar_chain_density(
         chain.w[kept, seed],
         chain.b[kept, seed],

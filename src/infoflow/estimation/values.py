@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import h5py
 import numpy as np
 import pandas as pd
+import torch
 
 from infoflow.config.jobs import EstimateJob
-from infoflow.estimation.rows import Inputs
+from infoflow.recording.recording import Recording
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
-    """Noiseless values of one layer of one seed at the recorded epochs nearest to those asked for."""
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+    """Noiseless values of one layer of one seed at the snapshots asked for, with label and part of the data set."""
+    (recording,) = recordings
+    seed = job.section.seed_index
+    samples, names = recording.samples(seed), recording.chosen([job.section.layer])
     tables = []
-    with h5py.File(inputs["activations"][0]) as file:
-        recorded = file[str(job.section.seed_index)]
-        epochs = sorted({min((int(e) for e in recorded), key=lambda e: abs(e - want)) for want in job.section.epochs})
-        for epoch in epochs:
-            mean = recorded[f"{epoch}/{job.section.layer}/mean"][()]
-            table = pd.DataFrame({f"t{k + 1}": column.astype(np.float32) for k, column in enumerate(mean.T)})
-            table["label"], table["split"] = (
-                file["labels"][()].astype(np.int8),
-                file["split"][()].astype(np.int8),
-            )
-            tables.append(table.assign(epoch=epoch, layer=job.section.layer))
+    for snapshot in recording.epochs[seed]:
+        for layer, values in recording.values(seed, snapshot, torch.arange(len(samples)), names):
+            columns = values.flatten(1).numpy().T
+            table = pd.DataFrame({f"t{k + 1}": column.astype(np.float32) for k, column in enumerate(columns)})
+            label = samples.y if samples.labels is None else samples.labels.to(torch.int8)
+            table["label"], table["split"] = label.numpy(), samples.split.numpy().astype(np.int8)
+            tables.append(table.assign(epoch=snapshot, layer=layer))
     names = {"experiment": job.experiment, "point": job.points[0].point}
     return pd.concat(tables, ignore_index=True).assign(**names)

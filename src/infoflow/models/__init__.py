@@ -1,15 +1,14 @@
-"""Stacked networks: one module a family; every tensor has a leading axis over the networks of the ensemble.
+"""Networks: ordinary modules, one file a family.
 
-A family is a class with
+A family is a class of `torch.nn.Module` with
 
-    observed                                layer names, in order, that carry noise and are recorded
-    noise_units                             noise values one input needs, all observed layers together
-    initialise(generators)                  {parameter: (nets, …)}, one generator a network
-    forward(parameters, x, noise)           output (nets, batch, classes), observed values [(nets, batch, width)]
-    moments(parameters, x, std)             {layer: Moments(mean, covariance, shift)} of one network
+    layers                  {layer: module} of what is observed, from the input on
+    precision               the type in which a recording runs it
+    stack                   the class that trains several side by side (see `infoflow.models.stack`)
+    initialise(generator)   draws its initial values
+    moments(x, std)         of noisy networks: mean, covariance and shift of each observed layer given each input
 
-`noise` has shape (nets, noise_units, batch), already scaled by its standard deviation, or is None. Families with
-train-time behaviour (batch norm) expose `training`, which the training stage switches.
+Noise and dropout are modules that work with numbers that the training loop draws (see `infoflow.models.modules`).
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from infoflow.config.models import ModelSection
 
 
 def build(section: ModelSection, input_shape: tuple[int, ...], classes: int | None = None) -> Any:
-    """The stacked network of a model section, for inputs of one shape; `classes` of the data fill a section's null."""
-    options = section.model_dump(exclude={"kind", "noise_std"})
+    """The network of a model section, for inputs of one shape; `classes` of the data fill a section's null."""
+    options = section.model_dump(exclude={"kind"} | ({"noise_std"} if not section.noisy else set()))
     if "classes" in options and options["classes"] is None:
         options["classes"] = classes
     network = getattr(importlib.import_module(section.module), section.network.split(":")[1])

@@ -3,62 +3,108 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
+
+from infoflow.models.modules import Activation, Dropout
+from infoflow.models.sequences import place
+from infoflow.models.stack import ModuleStack
 
 
 class Blstm(nn.Module):
     """h_t = [→h_t, ←h_t]; c = mean over t of h_t; logits = V tanh(U c + u) + v (Huang & Narayanan, MLSP 2016).
 
-    One network; weights on disk have a leading axis over networks, as those of stacked families. Sequences of a batch are
-    padded to the longest and the backward direction reads each from its own end: the numbers are those of PyTorch's LSTM
-    on packed sequences, whose gradient copies the batch at every step and takes ten times as long.
+    Attributes:
+        layers: {layer: module} of the observed layers: the states at the ends of equal parts of a sequence, t1, …, the
+            context and the classifier's hidden layer.
+        inputs_of: {layer: module} of what some layers are compared with in place of the whole input: the frames there.
+        precision: type in which a recording runs the network.
     """
 
-    observed = ("context", "decoder")
+    stack = ModuleStack
+    precision = torch.float32
 
-    def __init__(self, inputs: int, hidden: int, decoder: int, classes: int) -> None:
+    def __init__(
+        self, input_shape: tuple[int, ...], hidden: int, decoder: int, classes: int, positions: int = 8
+    ) -> None:
         super().__init__()
-        self.forwards = nn.LSTM(inputs, hidden, batch_first=True)
-        self.backwards = nn.LSTM(inputs, hidden, batch_first=True)
-        self.decoder = nn.Linear(2 * hidden, decoder)
+        (inputs,) = input_shape
+        times = range(positions)
+        self.layers = {f"t{k + 1}": f"states_at.{k}" for k in times} | {"context": "context", "decoder": "decoder"}
+        self.inputs_of = {f"t{k + 1}": f"frames_at.{k}" for k in times}
+        self.frames_at, self.states_at = (nn.ModuleList(At((k + 1) / positions) for k in times) for _ in range(2))
+        self.states = BothWays(inputs, hidden)
+        self.context = TimeMean()
+        self.decoder = nn.Sequential(
+            OrderedDict(
+                linear=nn.Linear(2 * hidden, decoder), activation=Activation("tanh"), dropout=Dropout((decoder,))
+            )
+        )
         self.output = nn.Linear(decoder, classes)
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
         """Uniform in ±1/sqrt(fan-in), for the LSTM in ±1/sqrt(hidden): PyTorch's defaults from an explicit generator."""
-        for name, value in self.named_parameters():
-            layer = getattr(self, name.split(".")[0])
-            fan_in = layer.hidden_size if isinstance(layer, nn.LSTM) else layer.in_features
-            value.uniform_(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), generator=generator)
+        for module in self.modules():
+            if isinstance(module, (nn.LSTM, nn.Linear)):
+                bound = 1 / math.sqrt(module.hidden_size if isinstance(module, nn.LSTM) else module.in_features)
+                for value in module.parameters():
+                    value.uniform_(-bound, bound, generator=generator)
 
-    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (batch, classes), contexts (batch, 2 hidden) and states (batch, longest, 2 hidden), zero after the end.
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (batch, classes).
 
         Args:
             frames: (batch, longest, inputs), anything after a sequence's end.
             lengths: (batch,).
         """
+        states = self.states(frames, lengths)  # (batch, longest, 2 hidden), zero after the end
+        if not self.training:  # places that only a recording looks at
+            for frame, state in zip(self.frames_at, self.states_at, strict=True):
+                frame(frames, lengths), state(states, lengths)
+        context = self.context(states, lengths)  # (batch, 2 hidden)
+        return self.output(self.decoder(context))
+
+
+class BothWays(nn.Module):
+    """An LSTM in each direction.
+
+    Sequences of a batch are padded to the longest and the backward direction reads each from its own end: the numbers are
+    those of PyTorch's LSTM on packed sequences, whose gradient copies the batch at every step and takes ten times as long.
+    """
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.forwards = nn.LSTM(inputs, hidden, batch_first=True)
+        self.backwards = nn.LSTM(inputs, hidden, batch_first=True)
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """States (batch, longest, 2 hidden) of frames (batch, longest, inputs), zero after the end of each sequence."""
         time = torch.arange(frames.shape[1])
         inside = time < lengths[:, None]  # (batch, longest)
         mirror = torch.where(inside, lengths[:, None] - 1 - time, time)[..., None]
         ahead, _ = self.forwards(frames)
         behind, _ = self.backwards(frames.gather(1, mirror.expand_as(frames)))
-        states = torch.cat([ahead, behind.gather(1, mirror.expand_as(behind))], -1) * inside[..., None]
-        context = states.sum(1) / lengths[:, None]
-        return self.output(torch.tanh(self.decoder(context))), context, states
-
-    def load_stacked(self, weights: dict[str, Tensor], seed: int) -> Blstm:
-        """Take over the weights of network `seed` from {parameter: (seeds, …)}."""
-        self.load_state_dict({name: value[seed].float() for name, value in weights.items()})
-        return self
+        return torch.cat([ahead, behind.gather(1, mirror.expand_as(behind))], -1) * inside[..., None]
 
 
-def padded(frames: Tensor, offsets: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Sequences `index` of all frames (frames, d), sequence i being rows offsets[i] to offsets[i + 1], and their lengths."""
-    lengths = (offsets[1:] - offsets[:-1])[index]
-    made = frames.new_zeros(len(index), int(lengths.max()), frames.shape[1])
-    for row, (i, length) in enumerate(zip(index.tolist(), lengths.tolist(), strict=True)):
-        made[row, :length] = frames[offsets[i] : offsets[i] + length]
-    return made, lengths
+class TimeMean(nn.Module):
+    """The mean over a sequence's own time."""
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, longest, d) that are zero after the end, and lengths (batch,) -> (batch, d)."""
+        return states.sum(1) / lengths[:, None]
+
+
+class At(nn.Module):
+    """A sequence at a share of its length."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, longest, d) and lengths (batch,) -> (batch, d)."""
+        return values[torch.arange(len(values)), place(self.share, lengths)]

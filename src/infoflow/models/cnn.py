@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from infoflow.errors import InputError
-from infoflow.models.activations import ACTIVATIONS
-from infoflow.models.mlp import Moments
+from infoflow.models.modules import Activation, Dropout, GaussianNoise
+from infoflow.models.stack import ModuleStack
 
 KERNEL = 5
 
 
-class MaxPool(torch.autograd.Function):
-    """Maximum of 2 × 2 squares, an odd last row or column left out: `max_pool2d`, many times as fast on one CPU thread."""
-
+class _MaxPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
         """(n, maps, h, w) -> (n, maps, h // 2, w // 2)."""
@@ -40,15 +38,28 @@ class MaxPool(torch.autograd.Function):
         )
 
 
-POOLINGS = {"max": MaxPool.apply, "average": lambda x: F.avg_pool2d(x, 2)}
+class MaxPool(nn.Module):
+    """Maximum of 2 × 2 squares, an odd last row or column left out: `nn.MaxPool2d(2)`, many times as fast on one CPU thread."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, maps, h, w) -> (n, maps, h // 2, w // 2)."""
+        return _MaxPool.apply(x)
 
 
-class Cnn:
+POOLINGS = {"max": MaxPool, "average": lambda: nn.AvgPool2d(2)}
+
+
+class Cnn(nn.Module):
     """Blocks of 5 × 5 convolution C, activation and 2 × 2 pooling P, then dense layers F and a linear read-out.
 
-    `observe: blocks` records P1, …, F1, … as T1, T2, …; `observe: layers` records C1, P1, …, F1, … under these names.
-    `maps` holds the number of feature maps of each observed layer, 1 for a dense one.
+    Attributes:
+        layers: {layer: module} of the observed layers: P1, …, F1, … as T1, T2, … under `observe: blocks`, and C1, P1, …,
+            F1, … by these names under `observe: layers`.
+        precision: type in which a recording runs the network.
     """
+
+    stack = ModuleStack
+    precision = torch.float32
 
     def __init__(
         self,
@@ -62,98 +73,74 @@ class Cnn:
         observe: str = "blocks",
         initialisation: str = "uniform",
         gain: float = 1.0,
+        noise_std: float = 0.0,
     ) -> None:
+        super().__init__()
+        self.initialisation, self.gain, self.pooling = initialisation, gain, pooling
+        self.convolutions, self.dense = len(filters), len(dense)
         channels, side, _ = input_shape
-        self.activation, self.pooling, self.pool = ACTIVATIONS[activation], pooling, POOLINGS[pooling]
-        self.padding = padding or [KERNEL // 2] * len(filters)
-        self.initialisation, self.gain = initialisation, gain
-        self.convolutions = list(zip([channels, *filters], filters, strict=False))
-        layers: list[tuple[str, tuple[int, ...]]] = []
-        for k, (count, pad) in enumerate(zip(filters, self.padding, strict=True), start=1):
-            convolved = side + 2 * pad - KERNEL + 1
-            side = convolved // 2
-            if side < 1:
+        padding = padding or [KERNEL // 2] * len(filters)
+        blocks = observe == "blocks"
+        for k, (inp, out, pad) in enumerate(zip([channels, *filters], filters, padding, strict=False), start=1):
+            side = side + 2 * pad - KERNEL + 1
+            if side // 2 < 1:
                 raise InputError(
                     f"model.filters: images of {input_shape[1:]} leave nothing of layer P{k}; take fewer filters or more padding"
                 )
-            layers += [(f"C{k}", (count, convolved, convolved)), (f"P{k}", (count, side, side))]
-        self.dense = list(zip([filters[-1] * side**2, *dense], [*dense, classes], strict=True))
-        layers += [(f"F{k}", (width,)) for k, width in enumerate(dense, start=1)]
-        shown = [(n, s) for n, s in layers if observe == "layers" or not n.startswith("C")]
-        self.shapes, self.last = dict(shown), shown[-1][0]
-        self.observed = [n if observe == "layers" else f"T{k}" for k, (n, _) in enumerate(shown, start=1)]
-        self.maps = [shape[0] if len(shape) == 3 else 1 for shape in self.shapes.values()]
-        self.noise_units = sum(math.prod(shape) for shape in self.shapes.values())
+            convolved = OrderedDict(activation=Activation(activation))
+            if not blocks:
+                convolved["noise"] = GaussianNoise(noise_std, (out, side, side))
+            side //= 2
+            pooled = OrderedDict(pooling=POOLINGS[pooling](), noise=GaussianNoise(noise_std, (out, side, side)))
+            self.add_module(f"conv{k}", nn.Conv2d(inp, out, KERNEL, padding=pad))
+            self.add_module(f"C{k}", nn.Sequential(convolved))
+            self.add_module(f"P{k}", nn.Sequential(pooled))
+        widths = [filters[-1] * side**2, *dense]
+        for k, (inp, out) in enumerate(zip(widths, dense, strict=False), start=1):
+            noise = GaussianNoise(noise_std, (out,))
+            parts = OrderedDict(activation=Activation(activation), dropout=Dropout((out,)), noise=noise)
+            self.add_module(f"dense{k}", nn.Linear(inp, out))
+            self.add_module(f"F{k}", nn.Sequential(parts))
+        self.output = nn.Linear(widths[-1], classes)
+        names = [f"{kind}{k}" for k in range(1, self.convolutions + 1) for kind in ("P" if blocks else "CP")]
+        names += [f"F{k}" for k in range(1, self.dense + 1)]
+        self.layers = {f"T{k}" if blocks else name: name for k, name in enumerate(names, start=1)}
 
-    def initialise(self, generators: list[torch.Generator]) -> dict[str, Tensor]:
-        """Initial values.
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the initial values.
 
         uniform: weights in ±1/sqrt(fan-in), biases 0. default: biases so too, PyTorch's default. xavier: weights in
         ±gain sqrt(6 / (fan-in + fan-out)), biases 0 (Glorot & Bengio 2010).
         """
-        shapes = {f"C{k + 1}": (out, inp, KERNEL, KERNEL) for k, (inp, out) in enumerate(self.convolutions)}
-        shapes |= {f"D{k + 1}": (out, inp) for k, (inp, out) in enumerate(self.dense)}
-        parameters = {}
-        for name, shape in shapes.items():
+        for module in self.modules():
+            if not isinstance(module, (nn.Conv2d, nn.Linear)):
+                continue
+            shape = module.weight.shape
             fan_in = math.prod(shape[1:])
             bound = 1 / math.sqrt(fan_in)
             if self.initialisation == "xavier":
                 bound = self.gain * math.sqrt(6 / (fan_in + shape[0] * math.prod(shape[2:])))
-            parameters[name] = torch.stack([bound * (2 * torch.rand(shape, generator=g) - 1) for g in generators])
-            biases = torch.zeros(len(generators), shape[0])
+            module.weight.copy_(bound * (2 * torch.rand(shape, generator=generator) - 1))
+            module.bias.zero_()
             if self.initialisation == "default":
-                biases = torch.stack([bound * (2 * torch.rand(shape[0], generator=g) - 1) for g in generators])
-            parameters[f"b{name}"] = biases
-        return parameters
+                module.bias.copy_(bound * (2 * torch.rand(shape[0], generator=generator) - 1))
 
-    def forward(self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Outputs and flattened observed layers, without noise only the last of them; `x` is (nets, batch, channels, side, side)."""
-        # A loop, not grouped convolutions: on a CPU the stack is no faster.
-        nets = [{n: p[i] for n, p in parameters.items()} for i in range(len(x))]
-        if noise is None:
-            made = [self.one(own, x[i], observe=False) for i, own in enumerate(nets)]
-        else:
-            made = [self.one(own, x[i], noise[i]) for i, own in enumerate(nets)]
-        return torch.stack([output for output, _ in made]), [
-            torch.stack([value.flatten(1) for value in layer]) for layer in zip(*(o for _, o in made), strict=True)
-        ]
-
-    def one(
-        self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None = None, observe: bool = True
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Output (batch, classes) and observed layers (batch, maps, side, side) or (batch, width) of one network.
-
-        The output is computed from the very tensors that are returned, so that gradients with respect to them exist.
-        Not to `observe` leaves all but the last layer out, and takes an activation after its maximum, which is the same
-        for functions that rise, and a quarter of the work.
-        """
-        t, observed, start = x, [], 0
-
-        def seen(name: str, t: Tensor) -> Tensor:
-            nonlocal start
-            if name not in self.shapes or not (observe or name == self.last):
-                return t
-            if noise is not None:
-                size = math.prod(self.shapes[name])
-                t = t + noise[start : start + size].T.reshape(-1, *self.shapes[name])
-                start += size
-            observed.append(t)
-            return t
-
-        for k, pad in enumerate(self.padding, start=1):
-            t = F.conv2d(t, parameters[f"C{k}"], parameters[f"bC{k}"], padding=pad)
-            if observe or self.pooling != "max":
-                t = seen(f"P{k}", self.pool(seen(f"C{k}", self.activation(t))))
-            else:
-                t = seen(f"P{k}", self.activation(self.pool(t)))
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (batch, classes) of images (batch, channels, side, side)."""
+        t = x
+        for k in range(1, self.convolutions + 1):
+            s = getattr(self, f"conv{k}")(t)  # (batch, maps, side, side)
+            t = self._pooled(s, getattr(self, f"C{k}"), getattr(self, f"P{k}"))  # (batch, maps, side / 2, side / 2)
         t = t.flatten(1)
-        for k in range(1, len(self.dense)):
-            t = seen(f"F{k}", self.activation(F.linear(t, parameters[f"D{k}"], parameters[f"bD{k}"])))
-        last = len(self.dense)
-        return F.linear(t, parameters[f"D{last}"], parameters[f"bD{last}"]), observed
+        for k in range(1, self.dense + 1):
+            t = getattr(self, f"F{k}")(getattr(self, f"dense{k}")(t))  # (batch, width)
+        return self.output(t)
 
-    def moments(self, parameters: dict[str, Tensor], x: Tensor, std: float) -> dict[str, Moments]:
-        """Noiseless values of every observed layer; layers this wide get no covariances."""
-        _, observed = self.one(parameters, x)
-        values = (value.flatten(1) for value in observed)
-        return {layer: Moments(value, None, None) for layer, value in zip(self.observed, values, strict=True)}
+    def _pooled(self, s: Tensor, convolved: nn.Sequential, pooled: nn.Sequential) -> Tensor:
+        """Activation, then pooling; where nothing looks at either, the activation of the maximum: a quarter of the work."""
+        parts = [*convolved.modules(), *pooled.modules()]
+        looked_at = any(part._forward_hooks or getattr(part, "values", None) is not None for part in parts)
+        if looked_at or self.pooling != "max":
+            return pooled(convolved(s))
+        return convolved.activation(pooled.pooling(s))  # the same for functions that rise

@@ -6,47 +6,59 @@ the published networks but for what 32 × 32 asks: no max-pooling in ResNet's st
 
 from __future__ import annotations
 
-import math
-
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from infoflow.errors import InputError
-from infoflow.models.batch_norm import Normalised
 from infoflow.models.cnn import MaxPool
+from infoflow.models.modules import Activation, Dropout, initialise_uniform
+from infoflow.models.stack import ModuleStack
 
 SIDE = 32
 
 
-class DeepCnn(Normalised):
-    """What both have: square inputs, and the size of their observed layers."""
+class DeepCnn(nn.Module):
+    """What both have: square inputs, framed with zeros, and PyTorch's initial values.
 
-    def __init__(self, input_shape: tuple[int, ...], classes: int, activation: str) -> None:
+    Attributes:
+        layers: {layer: module} of the observed layers.
+        precision: type in which a recording runs the network.
+    """
+
+    stack = ModuleStack
+    precision = torch.float32
+    layers: dict[str, str]
+
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
+        super().__init__()
         if max(input_shape[1:]) > SIDE:
             raise InputError(
                 f"model: VGG-11 and ResNet-18 take images of at most {SIDE} × {SIDE}, not {input_shape[1:]}; "
                 "give the data set a smaller size"
             )
-        super().__init__(input_shape, classes, activation)
-        self.noise_units = sum(math.prod(shape) for shape in self.shapes.values())  # what evaluation keeps alive
 
-    def _framed(self, x: Tensor) -> Tensor:
-        """Images (n, channels, h, w) with zeros around them, (n, channels, 32, 32)."""
-        top, left = ((SIDE - side) // 2 for side in x.shape[-2:])
-        return F.pad(x, (left, SIDE - x.shape[-1] - left, top, SIDE - x.shape[-2] - top))
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the initial values as PyTorch does."""
+        initialise_uniform(self, generator)
 
-    def _convolution(self, p: dict[str, Tensor], name: str, t: Tensor, stride: int = 1) -> Tensor:
-        """Convolution without activation, normalised; 3 × 3 ones keep the size that the stride leaves."""
-        return self._normalise(p, name, self._convolve(p, name, t, stride, padding=p[name].shape[-1] // 2))
 
-    def _declare_convolution(self, name: str, inp: int, out: int, side: int = 3) -> None:
-        self.weights[name], self.normalised[name] = (out, inp, side, side), out
+def framed(x: Tensor) -> Tensor:
+    """Images (n, channels, h, w) with zeros around them, (n, channels, 32, 32)."""
+    top, left = ((SIDE - side) // 2 for side in x.shape[-2:])
+    return F.pad(x, (left, SIDE - x.shape[-1] - left, top, SIDE - x.shape[-2] - top))
+
+
+def convolution(inp: int, out: int, side: int = 3, stride: int = 1) -> nn.Sequential:
+    """A convolution and its normalisation; at stride 1 the size stays."""
+    return nn.Sequential(nn.Conv2d(inp, out, side, stride, padding=side // 2), nn.BatchNorm2d(out))
 
 
 class Vgg11(DeepCnn):
     """Simonyan & Zisserman (2015), configuration A: eight 3 × 3 convolutions C in five stages, two dense layers F, a read-out.
 
-    Every stage ends in 2 × 2 max-pooling. C and F are observed after their activation. No dropout.
+    Every stage ends in 2 × 2 max-pooling. C and F are observed after their activation. Dropout on the dense layers only
+    where training asks for it.
     """
 
     STAGES = (1, 1, 2, 2, 2)  # convolutions of each
@@ -54,33 +66,26 @@ class Vgg11(DeepCnn):
     def __init__(
         self, input_shape: tuple[int, ...], classes: int, filters: list[int], dense: list[int], activation: str
     ) -> None:
-        self.widths = [width for width, count in zip(filters, self.STAGES, strict=True) for _ in range(count)]
-        self.ends = {sum(self.STAGES[: k + 1]) for k in range(len(self.STAGES))}  # convolutions before a pooling
-        self.dense = dense
-        self.observed = [f"C{k}" for k in range(1, len(self.widths) + 1)] + [f"F{k}" for k in range(1, len(dense) + 1)]
-        super().__init__(input_shape, classes, activation)
+        super().__init__(input_shape)
+        widths = [width for width, count in zip(filters, self.STAGES, strict=True) for _ in range(count)]
+        ends = {sum(self.STAGES[: k + 1]) for k in range(len(self.STAGES))}  # convolutions before a pooling
+        parts: list[nn.Module] = []
+        self.layers = {}
+        for k, (inp, out) in enumerate(zip([input_shape[0], *widths], widths, strict=False), start=1):
+            self.layers[f"C{k}"] = f"features.{len(parts)}"
+            parts.append(convolution(inp, out).append(Activation(activation)))
+            parts += [MaxPool()] if k in ends else []
+        self.features = nn.Sequential(*parts)
+        self.classifier = nn.Sequential()
+        for k, (inp, out) in enumerate(zip([widths[-1], *dense], dense, strict=False)):
+            self.layers[f"F{k + 1}"] = f"classifier.{k}"
+            self.classifier.append(nn.Sequential(nn.Linear(inp, out), Activation(activation), Dropout((out,))))
+        self.output = nn.Linear(dense[-1], classes)
 
-    def _declare(self) -> None:
-        channels = [self.input_shape[0], *self.widths]
-        for k, (inp, out) in enumerate(zip(channels, self.widths, strict=False), start=1):
-            self._declare_convolution(f"C{k}", inp, out)
-        units = [self.widths[-1], *self.dense]
-        for k, (inp, out) in enumerate(zip(units, self.dense, strict=False), start=1):
-            self.weights[f"F{k}"] = (out, inp)
-        self.weights["D"] = (self.classes, units[-1])
-
-    def one(self, parameters: dict[str, Tensor], x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """As in the base class."""
-        t, observed = self._framed(x), []
-        for k in range(1, len(self.widths) + 1):
-            t = self.activation(self._convolution(parameters, f"C{k}", t))
-            observed.append(t)
-            t = MaxPool.apply(t) if k in self.ends else t
-        t = t.flatten(1)
-        for k in range(1, len(self.dense) + 1):
-            t = self.activation(F.linear(t, parameters[f"F{k}"], parameters[f"bF{k}"]))
-            observed.append(t)
-        return self._read_out(parameters, t), observed
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (batch, classes) of images (batch, channels, height, width)."""
+        t = self.features(framed(x))  # (batch, last filters, 1, 1)
+        return self.output(self.classifier(t.flatten(1)))
 
 
 class ResNet18(DeepCnn):
@@ -91,36 +96,45 @@ class ResNet18(DeepCnn):
     """
 
     def __init__(self, input_shape: tuple[int, ...], classes: int, filters: list[int], activation: str) -> None:
-        self.filters = filters
-        self.blocks = [f"R{stage}.{block}" for stage in range(1, len(filters) + 1) for block in (1, 2)]
-        self.observed = ["S", *self.blocks, "A"]
-        super().__init__(input_shape, classes, activation)
+        super().__init__(input_shape)
+        self.stem = convolution(input_shape[0], filters[0]).append(Activation(activation))
+        self.stages = nn.ModuleList()
+        for i, (inp, out) in enumerate(zip([filters[0], *filters], filters, strict=False)):
+            first = Block(inp, out, activation, changes=i > 0)
+            self.stages.append(nn.Sequential(first, Block(out, out, activation, changes=False)))
+        self.average = Average()
+        self.dropout = Dropout((filters[-1],))
+        self.output = nn.Linear(filters[-1], classes)
+        blocks = {f"R{i + 1}.{k + 1}": f"stages.{i}.{k}" for i in range(len(filters)) for k in (0, 1)}
+        self.layers = {"S": "stem", **blocks, "A": "average"}
 
-    def _declare(self) -> None:
-        inp = self.filters[0]
-        self._declare_convolution("S", self.input_shape[0], inp)
-        for name in self.blocks:
-            out = self.filters[int(name[1]) - 1]
-            self._declare_convolution(f"{name}a", inp, out)
-            self._declare_convolution(f"{name}b", out, out)
-            if name.endswith(".1") and name != "R1.1":
-                self._declare_convolution(f"{name}s", inp, out, side=1)
-            inp = out
-        self.weights["D"] = (self.classes, inp)
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (batch, classes) of images (batch, channels, height, width)."""
+        t = self.stem(framed(x))
+        for stage in self.stages:
+            t = stage(t)  # (batch, maps, side, side)
+        return self.output(self.dropout(self.average(t)))
 
-    def one(self, parameters: dict[str, Tensor], x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """As in the base class."""
-        t = self.activation(self._convolution(parameters, "S", self._framed(x)))
-        observed = [t]
-        for name in self.blocks:
-            t = self._block(parameters, name, t)
-            observed.append(t)
-        t = t.mean((2, 3))
-        return self._read_out(parameters, t), [*observed, t]
 
-    def _block(self, p: dict[str, Tensor], name: str, t: Tensor) -> Tensor:
-        changes = f"{name}s" in self.weights
+class Average(nn.Module):
+    """The mean over each map."""
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(batch, maps, height, width) -> (batch, maps)."""
+        return t.mean((2, 3))
+
+
+class Block(nn.Module):
+    """f(conv(f(conv(t))) + t), with a 1 × 1 convolution of stride 2 on t where the size changes."""
+
+    def __init__(self, inp: int, out: int, activation: str, changes: bool) -> None:
+        super().__init__()
         stride = 2 if changes else 1
-        inner = self.activation(self._convolution(p, f"{name}a", t, stride))
-        inner = self._convolution(p, f"{name}b", inner)
-        return self.activation(inner + (self._convolution(p, f"{name}s", t, stride) if changes else t))
+        self.first, self.second = convolution(inp, out, stride=stride), convolution(out, out)
+        self.beside = convolution(inp, out, side=1, stride=stride) if changes else nn.Identity()
+        self.activation = Activation(activation)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(batch, inp, side, side) -> (batch, out, side / stride, side / stride)."""
+        inner = self.second(self.activation(self.first(t)))
+        return self.activation(inner + self.beside(t))

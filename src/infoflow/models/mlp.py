@@ -3,17 +3,74 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from infoflow.errors import InputError
 from infoflow.models.activations import ACTIVATIONS, DERIVATIVES, SECOND_DERIVATIVES
+from infoflow.models.modules import Activation, Dropout, GaussianNoise
+from infoflow.models.stack import Stack
 
 
-class Mlp:
-    """T_l = f_l(W_l T_{l−1} + b_l) + Z_l with Z_l ~ N(0, std²) on the observed layers."""
+class StackedMlp(Stack):
+    """Networks of `Mlp` side by side: one batched product a layer, parameters (nets, …)."""
+
+    def __init__(self, members: list[Mlp]) -> None:
+        super().__init__(members)
+        first = members[0]
+        linear = [[getattr(member, f"W{k}") for member in members] for k in range(1, first.depth + 1)]
+        self.weights = nn.ParameterList(torch.stack([one.weight.detach() for one in layer]) for layer in linear)
+        self.biases = nn.ParameterList(torch.stack([one.bias.detach() for one in layer])[..., None] for layer in linear)
+        # what a pass needs of each layer, looked up once: (weights, biases, activation)
+        functions = [ACTIVATIONS[name] for name in first.activations]
+        self._layers = list(zip(self.weights, self.biases, functions, strict=True))
+        self.widths, self.hidden = first.widths, first.hidden
+
+    def forward(
+        self, x: Tensor, noise: Tensor | None = None, masks: Tensor | None = None, keep: Collection[str] = ()
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """As in the base class; inputs of any shape are flattened."""
+        # Features before samples inside: with matrices this thin the product is eight times faster.
+        t, kept = x.flatten(2).transpose(1, 2), {}
+        noisy, masked = 0, 0
+        for k, (weight, bias, activation) in enumerate(self._layers):
+            t = activation(torch.baddbmm(bias, weight, t))  # (nets, fan_out, batch)
+            if masks is not None and k < len(self.hidden):
+                t = t * masks[:, masked : masked + self.hidden[k]]
+                masked += self.hidden[k]
+            if noise is not None and k < len(self.widths):
+                t = t + noise[:, noisy : noisy + self.widths[k]]
+                noisy += self.widths[k]
+            if keep and (name := f"T{k + 1}") in keep:
+                kept[name] = t.transpose(1, 2)
+        return t.transpose(1, 2), kept
+
+    def stacked(self) -> dict[str, Tensor]:
+        """As in the base class."""
+        state = {}
+        for k, (weight, bias, _) in enumerate(self._layers, start=1):
+            state |= {f"W{k}.weight": weight.detach(), f"W{k}.bias": bias.detach()[..., 0]}
+        return state
+
+    def matrices(self) -> list[list[Tensor]]:
+        """As in the base class."""
+        return [[weight] for weight in self.weights]
+
+
+class Mlp(nn.Module):
+    """T_l = f_l(W_l T_{l−1} + b_l) + Z_l with Z_l ~ N(0, std²) on the observed layers.
+
+    Attributes:
+        layers: {layer: module} of the observed layers, T1 from the input on.
+        precision: type in which a recording runs the network.
+    """
+
+    stack = StackedMlp
+    precision = torch.float64
 
     def __init__(
         self,
@@ -23,76 +80,68 @@ class Mlp:
         observe: str = "hidden",
         initialisation: str = "uniform",
         initial: dict[str, list[float]] | None = None,
+        noise_std: float = 0.0,
     ) -> None:
         if math.prod(input_shape) != layers[0]:
             raise InputError(
                 f"model.layers: the data set has {math.prod(input_shape)} inputs, the first layer {layers[0]}"
             )
-        self.layers, self.activations = layers, activations
+        super().__init__()
+        self.activations, self.depth = activations, len(layers) - 1
         self.initialisation, self.initial = initialisation, initial
-        self.depth = len(layers) - 1
         observed = self.depth if observe == "all" else self.depth - 1
-        self.observed = [f"T{k}" for k in range(1, observed + 1)]
-        self.widths = layers[1 : observed + 1]
-        self.noise_units = sum(self.widths)
+        self.layers = {f"T{k}": f"T{k}" for k in range(1, observed + 1)}
+        self.widths, self.hidden = layers[1 : observed + 1], layers[1:-1]
+        for k in range(1, self.depth + 1):
+            parts: OrderedDict[str, nn.Module] = OrderedDict(activation=Activation(activations[k - 1]))
+            if k < self.depth:
+                parts["dropout"] = Dropout((layers[k],))
+            if k <= observed:
+                parts["noise"] = GaussianNoise(noise_std, (layers[k],))
+            self.add_module(f"W{k}", nn.Linear(layers[k - 1], layers[k]))
+            self.add_module(f"T{k}", nn.Sequential(parts))
 
-    def initialise(self, generators: list[torch.Generator]) -> dict[str, Tensor]:
-        """Initial values, or the fixed ones of a scalar chain.
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the initial values, or take the fixed ones of a scalar chain.
 
         uniform: weights and biases in ±1/sqrt(fan-in), PyTorch's default for linear layers. truncated_normal: weights
         of standard deviation 1/sqrt(fan-out) with values beyond two of them drawn again, biases 0 (as the code of
         Saxe et al., ICLR 2018, has them).
         """
-        parameters = {}
         for k in range(self.depth):
-            fan_in, fan_out = self.layers[k], self.layers[k + 1]
-            for name, shape, fixed in (("W", (fan_out, fan_in), "weights"), ("b", (fan_out, 1), "biases")):
-                if self.initial:
-                    values = torch.full((len(generators), *shape), self.initial[fixed][k])
-                elif self.initialisation == "uniform":
-                    unit = torch.stack([torch.rand(shape, generator=g) for g in generators])
-                    values = (2 * unit - 1) / math.sqrt(fan_in)
-                elif name == "W":
-                    std = 1 / math.sqrt(fan_out)
-                    values = torch.empty(len(generators), *shape)
-                    for own, g in zip(values, generators, strict=True):
-                        torch.nn.init.trunc_normal_(own, std=std, a=-2 * std, b=2 * std, generator=g)
-                else:
-                    values = torch.zeros(len(generators), *shape)
-                parameters[f"{name}{k + 1}"] = values
-        return parameters
+            linear = getattr(self, f"W{k + 1}")
+            if self.initial:
+                linear.weight.fill_(self.initial["weights"][k])
+                linear.bias.fill_(self.initial["biases"][k])
+            elif self.initialisation == "uniform":
+                for value in (linear.weight, linear.bias):
+                    unit = torch.rand(value.shape, generator=generator)
+                    value.copy_((2 * unit - 1) / math.sqrt(linear.in_features))
+            else:
+                std = 1 / math.sqrt(linear.out_features)
+                nn.init.trunc_normal_(linear.weight, std=std, a=-2 * std, b=2 * std, generator=generator)
+                linear.bias.zero_()
 
-    def forward(
-        self, parameters: dict[str, Tensor], x: Tensor, noise: Tensor | None, masks: list[Tensor] | None = None
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Outputs and observed layers; `x` is (nets, batch, inputs), `masks` (nets, units, batch) of each hidden layer."""
-        # Features before samples inside: with matrices this thin the product is eight times faster.
-        t, observed, start = x.transpose(1, 2), [], 0
-        for k in range(self.depth):
-            s = torch.baddbmm(parameters[f"b{k + 1}"], parameters[f"W{k + 1}"], t)  # (nets, fan_out, batch)
-            t = ACTIVATIONS[self.activations[k]](s)
-            if masks is not None and k < len(masks):
-                t = t * masks[k]
-            if k < len(self.observed):
-                if noise is not None:
-                    t = t + noise[:, start : start + self.widths[k]]
-                    start += self.widths[k]
-                observed.append(t.transpose(1, 2))
-        return t.transpose(1, 2), observed
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (batch, outputs) of inputs (batch, …)."""
+        t = x.flatten(1)
+        for k in range(1, self.depth + 1):
+            t = getattr(self, f"T{k}")(getattr(self, f"W{k}")(t))  # (batch, width of layer k)
+        return t
 
-    def moments(self, parameters: dict[str, Tensor], x: Tensor, std: float) -> dict[str, Moments]:
+    @torch.no_grad()
+    def moments(self, x: Tensor, std: float) -> dict[str, Moments]:
         """Moments of every observed layer given each input.
 
         Args:
-            parameters: those of one network, without the leading axis.
-            x: inputs, (n, inputs).
+            x: inputs, (n, …).
             std: standard deviation of the noise; 0 gives means alone.
         """
-        moments, result = Moments(x, None, None), {}
-        for k, layer in enumerate(self.observed):
-            weight, bias = parameters[f"W{k + 1}"], parameters[f"b{k + 1}"]
-            s = moments.mean @ weight.T + bias.T
-            moments = propagate(moments, s, weight, self.activations[k], std)
+        moments, result = Moments(x.flatten(1), None, None), {}
+        for k, layer in enumerate(self.layers):
+            linear = getattr(self, f"W{k + 1}")
+            moments = propagate(moments, linear(moments.mean), linear.weight, self.activations[k], std)
             result[layer] = moments
         return result
 

@@ -143,7 +143,17 @@ class DocumentPlan(EstimatePlan):
             figures=list(self.figures_of(document)),
             models={n: next(iter(ps.values())).model for n, ps in points.items()},
             points={
-                n: {k: NotebookPoint(dataset=e.dataset, model=e.model) for k, e in ps.items()}
+                n: {
+                    k: NotebookPoint(
+                        dataset=e.dataset,
+                        model=e.model,
+                        first_seed=e.first_seed,
+                        loss=e.training.loss,
+                        fold=e.training.fold,
+                        steps_per_epoch=e.training.steps_per_epoch,
+                    )
+                    for k, e in ps.items()
+                }
                 for n, ps in points.items()
             },
             estimators={k: self.config.estimators[k] for n in names for k in self.experiments[n].estimators},

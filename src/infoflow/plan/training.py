@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Any
 
 from infoflow.config import Experiment, Point
 from infoflow.config.jobs import RecordedPasses, RecordJob, TrainJob, TrainPoint
@@ -12,6 +14,8 @@ from infoflow.errors import InputError
 from infoflow.plan.datasets import DatasetPlan
 from infoflow.plan.snapshots import recorded_epochs, snapshot_epochs, spread
 from infoflow.plan.sources import sources
+
+WHOLE = "all"  # the block that holds all seeds
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Block:
-    """Seeds whose activations share a file, each with the epochs recorded for it."""
+    """Seeds that are recorded together, each with its snapshots."""
 
     id: str
     seeds: dict[int, list[int]]
@@ -59,7 +63,10 @@ class TrainingPlan(DatasetPlan):
     def train_sources(self, job: str) -> list[str]:
         """Package files of a training."""
         settings = self._trainings[job].settings
-        return sources("infoflow.training.stage", f"infoflow.training.{settings.trainer}", settings.model.module)
+        rated = ["infoflow.training.rate_distortion"] if settings.training.loss == "rate_distortion" else []
+        return sources(
+            "infoflow.training.stage", f"infoflow.training.{settings.trainer}", settings.model.module, *rated
+        )
 
     @functools.cached_property
     def _trainings(self) -> dict[str, Training]:
@@ -73,8 +80,12 @@ class TrainingPlan(DatasetPlan):
     def _train_job(self, name: str, members: list[Point]) -> TrainJob:
         experiments = [point.experiment for point in members]
         first = experiments[0]
+        if len(members) > 1 and self.trainer(name) == "encoder":
+            raise InputError(
+                f"experiments.{name}.stack: networks on sequences train one point a job; leave `stack` out"
+            )
         for other in experiments[1:]:
-            _check_stackable(name, first, other, first.training.stackable[self.trainer(name)])
+            _check_stackable(name, first, other, first.training.stackable)
         return TrainJob(
             experiment=name,
             trainer=self.trainer(name),
@@ -92,7 +103,7 @@ class TrainingPlan(DatasetPlan):
     # activations
 
     def blocks(self, experiment: str, point: str) -> dict[str, Block]:
-        """Blocks of seeds, filled in order so that no file holds more than `probe.snapshots_per_file` snapshots."""
+        """Blocks of seeds, filled in order so that none holds more than `probe.snapshots_per_job` snapshots; else one of all."""
         if (experiment, point) not in self._blocks:
             self._blocks[experiment, point] = self._filled(self.at(experiment, point))
         return self._blocks[experiment, point]
@@ -101,36 +112,57 @@ class TrainingPlan(DatasetPlan):
     def _blocks(self) -> dict[tuple[str, str], dict[str, Block]]:
         return {}
 
-    @staticmethod
-    def _filled(at: Experiment) -> dict[str, Block]:
+    def all_seeds(self, at: Experiment) -> dict[int, list[int]]:
+        """Every seed with its recorded snapshots."""
         epochs = snapshot_epochs(at)
+        if self.config.datasets[at.dataset].ends_only:
+            epochs = [epochs[0], epochs[-1]]
+        return {at.first_seed + k: recorded_epochs(at, epochs, k) for k in range(at.seeds)}
+
+    def _filled(self, at: Experiment) -> dict[str, Block]:
         groups: list[dict[int, list[int]]] = [{}]
-        for seed in range(at.seeds):
-            recorded = recorded_epochs(at, epochs, seed)
-            if groups[-1] and sum(map(len, groups[-1].values())) + len(recorded) > at.probe.snapshots_per_file:
+        for seed, recorded in self.all_seeds(at).items():
+            if groups[-1] and sum(map(len, groups[-1].values())) + len(recorded) > (
+                at.probe.snapshots_per_job or math.inf
+            ):
                 groups.append({})
             groups[-1][seed] = recorded
-        blocks = [Block(f"seeds{min(g)}to{max(g)}", g) for g in groups]
+        blocks = [Block(f"seeds{min(g)}to{max(g)}" if at.probe.snapshots_per_job else WHOLE, g) for g in groups]
         return {block.id: block for block in blocks}
+
+    def recorded(self, experiment: str, point: str, seeds: dict[int, list[int]]) -> dict[str, Any]:
+        """What every recording of a point's networks is told; `seeds` holds the snapshots of each."""
+        at = self.at(experiment, point)
+        return {
+            "experiment": experiment,
+            "seed": self.config.seed,
+            "first_seed": at.first_seed,
+            "model": at.model,
+            "loss": at.training.loss,
+            "fold": at.training.fold,
+            "epochs": seeds,
+            "replicas": self.passes(at, seeds),
+        }
+
+    @staticmethod
+    def passes(at: Experiment, seeds: dict[int, list[int]]) -> RecordedPasses | None:
+        """Noisy passes of some seeds: of the first ones that the probe asks for, at a few of their snapshots."""
+        probe = at.probe.replicas
+        if probe is None:
+            return None
+        few = {s: spread(epochs, probe.snapshots) for s, epochs in seeds.items() if s - at.first_seed < probe.seeds}
+        return RecordedPasses(**probe.model_dump(exclude={"seeds", "snapshots"}), epochs=few)
 
     def activation_settings(self, experiment: str, point: str, block: str) -> RecordJob:
         """Settings of one activation file."""
-        at = self.at(experiment, point)
-        seeds, replicas = self.blocks(experiment, point)[block].seeds, at.probe.replicas
-        passes = None
-        if replicas is not None:
-            chosen = {seed: spread(e, replicas.snapshots) for seed, e in seeds.items() if seed < replicas.seeds}
-            passes = RecordedPasses(**replicas.model_dump(exclude={"seeds", "snapshots"}), epochs=chosen)
-        return RecordJob(
-            experiment=experiment, point=point, seed=self.config.seed, model=at.model, epochs=seeds, replicas=passes
-        )
+        return RecordJob(point=point, **self.recorded(experiment, point, self.blocks(experiment, point)[block].seeds))
 
     def record_sources(self, experiment: str) -> list[str]:
         """Package files that record an experiment's layers."""
         return sources("infoflow.recording.record", *self.model_modules(experiment))
 
     def keeps_activations(self, experiment: str) -> bool:
-        """Whether an experiment's activation files stay after they were estimated."""
+        """Whether an experiment's layers are kept in files, which its estimates then read."""
         return self.experiments[experiment].probe.keep_activations
 
 

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import ContextsJob
-from infoflow.models.blstm import Blstm, padded
+from infoflow.models import build
+from infoflow.models.blstm import Blstm
+from infoflow.models.hooks import capture
+from infoflow.models.sequences import padded
 from infoflow.storage.hdf5 import read_h5, write_h5
-from infoflow.storage.weights import read_weights
+from infoflow.storage.weights import read_network, snapshots
 from infoflow.training.folds import fold_split
 
 
@@ -21,11 +24,10 @@ def run(job: ContextsJob, weights: list[str], dataset: str, outputs: list[str]) 
     torch.set_num_threads(1)
     arrays, attributes = read_h5(dataset, "x", "offsets", "y", "group")
     frames, offsets = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["offsets"])
-    model = Blstm(frames.shape[1], job.model.hidden, job.model.decoder, int(attributes["classes"]))
+    model = build(job.model, (frames.shape[1],), int(attributes["classes"])).eval()
     kept = {name: attributes[name] for name in ("classes", "class_names", "source", "tier", "licence", "stand_in")}
     for fold, path, output in zip(job.folds, weights, outputs, strict=True):
-        stored = read_weights(path)
-        model.load_stacked(stored[max(stored)], 0)
+        model.load_state_dict(read_network(path, max(snapshots(path)), 0))
         split = fold_split(torch.from_numpy(arrays["group"]), fold)
         x = contexts(model, frames, offsets)
         write_h5(
@@ -40,5 +42,9 @@ def run(job: ContextsJob, weights: list[str], dataset: str, outputs: list[str]) 
 def contexts(model: Blstm, frames: Tensor, offsets: Tensor) -> Tensor:
     """Context vectors (n, 2 hidden) of all sequences, in their own order."""
     order = offsets.diff().argsort(stable=True)
-    made = torch.cat([model(*padded(frames, offsets, part))[1] for part in order.split(64)])
-    return made[order.argsort()]
+    parts = []
+    for part in order.split(64):
+        with capture(model, {"context": model.layers["context"]}) as values:
+            model(*padded(frames, offsets, part))
+        parts.append(values["context"])
+    return torch.cat(parts)[order.argsort()]

@@ -32,7 +32,7 @@ SOCKET = "INFOFLOW_WARM"  # names the socket to the jobs
 PRELOAD = ("torch", "pandas", "pyarrow.parquet", "h5py", "safetensors.torch", "scipy.stats", "scipy.special")
 STAGES = (
     "infoflow.data.stage", "infoflow.training.ensemble", "infoflow.recording.record", "infoflow.estimation.stage",
-    "infoflow.estimation.renyi", "infoflow.estimation.wide_layers", "infoflow.estimation.scalar_chain",
+    "infoflow.estimation.renyi", "infoflow.estimation.binning", "infoflow.estimation.scalar_chain",
     "infoflow.verdicts.trajectories", "infoflow.verdicts.stage", "infoflow.truth", "librosa.feature.spectral",
 )  # fmt: skip
 NOTEBOOKS = (

@@ -14,17 +14,27 @@ from infoflow.errors import InputError
 from infoflow.storage.files import atomic
 
 COLUMNS = {
-    "seed": "int32", "epoch": "int32", "step": "Int64", "layer": "str", "depth": "int16", "part": "str",
+    "seed": "int32", "epoch": "int32", "step": "Int64", "layer": "str", "depth": "int16", "part": "str", "samples": "str",
     "quantity": "str", "estimator": "str", "settings": "str", "kind": "str", "refers_to": "str",
-    "value": "float64", "std_error": "float64", "bias_bound": "float64", "unit": "str", "n": "Int64",
+    "value": "float64", "std_error": "float64", "per_batch": "object", "bias_bound": "float64", "unit": "str", "n": "Int64",
     "ceiling": "float64", "saturation": "float64", "ties": "Int64", "relative_width": "float64", "flag": "str",
 }  # fmt: skip
 
-KEY = ("seed", "epoch", "layer", "part", "quantity", "estimator", "settings", "kind")  # of a row within a point
+KEY = (
+    "seed",
+    "epoch",
+    "layer",
+    "part",
+    "samples",
+    "quantity",
+    "estimator",
+    "settings",
+    "kind",
+)  # of a row within a point
 NAMES = ("experiment", "point", "variant")
 
 DEFAULTS = {
-    "step": pd.NA, "part": "layer", "settings": "{}", "kind": "point", "refers_to": "population", "std_error": 0.0,
+    "step": pd.NA, "part": "layer", "samples": "all", "per_batch": None, "settings": "{}", "kind": "point", "refers_to": "population", "std_error": 0.0,
     "bias_bound": 0.0, "unit": "nats", "n": pd.NA, "ceiling": np.nan, "saturation": np.nan, "ties": pd.NA,
     "relative_width": np.nan, "flag": "",
 }  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from infoflow.config.jobs import TrainJob
@@ -18,8 +17,7 @@ from infoflow.errors import InputError
 from infoflow.seeds import torch_generator
 from infoflow.storage.hdf5 import read_h5
 from infoflow.training import ensemble
-from infoflow.training.optimisers import Adam, Momentum, Sgd
-from infoflow.training.rate_distortion import class_weights, combine, information
+from infoflow.training.losses import class_weights, per_sample_loss
 
 SPLITS = ("train", "test", "valid")  # the numbers in `split`
 
@@ -31,14 +29,6 @@ def run(job: TrainJob, dataset: str, folders: list[str], resume: str) -> None:
 
 class Folds(ensemble.Ensemble):
     """An ensemble whose networks have each their own fold."""
-
-    def __init__(self, job: TrainJob, dataset: str) -> None:
-        super().__init__(job, dataset)
-        trainings = [point.training for point in self.points]
-        self.trade_off = self._per_net([training.trade_off for training in trainings])
-        self.dropout = self._per_net([training.dropout for training in trainings])
-        self.penalties = {1: self._per_net([t.l1 for t in trainings]), 2: self._per_net([t.l2 for t in trainings])}
-        self.rated = self.training.loss == "rate_distortion" and bool(torch.isfinite(self.trade_off).any())
 
     def _load(self, dataset: str) -> None:
         arrays, self.data = read_h5(dataset, "x", "y", "split")
@@ -53,9 +43,6 @@ class Folds(ensemble.Ensemble):
                 f"experiments.{self.job.experiment}.training.batch_size: {size} is more than the "
                 f"{min(map(len, self.own))} training samples of a fold"
             )
-        weighted = self.training.class_weights
-        weights = [class_weights(self.y[own], self.classes) for own in self.own]
-        self.weights = torch.stack(weights) if weighted else torch.ones(self.folds, self.classes)  # (folds, classes)
         rows = []
         for point in self.points:
             for seed in range(self.seeds):
@@ -67,11 +54,12 @@ class Folds(ensemble.Ensemble):
         self.train_y = torch.stack(rows)  # (nets, samples)
         self.splits = dict.fromkeys(SPLITS)
 
-    def _optimiser(self) -> Adam | Sgd:
-        rate = self._learning_rate()
-        if self.training.optimiser == "sgd" and self.training.momentum:
-            return Momentum(self.parameters, rate, self.nets, self.training.momentum)
-        return super()._optimiser()
+    def _class_weights(self) -> Tensor | None:
+        """Weights of the classes among the training samples of each network's own fold, (nets, classes)."""
+        if not self.training.class_weights:
+            return None
+        weights = torch.stack([class_weights(self.y[own], self.classes) for own in self.own])
+        return weights[self.fold].repeat(len(self.points), 1)
 
     def _updates(self) -> int:
         return self.batches
@@ -95,38 +83,10 @@ class Folds(ensemble.Ensemble):
             index = order[:, start : start + size]  # (seeds, batch)
             x = self.x[self.fold[:, None], index]
             y = self.train_y.gather(1, index.repeat(repeats, 1))
-            loss = self.loss(x, y)
-            loss.sum().backward()
+            self.loss(x, y).sum().backward()
             self.optimiser.step()
+            self.orthonormal.step()
             yield start + size
-
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Loss of every network (nets,) for inputs (seeds, batch, d) and labels (nets, batch)."""
-        repeats = len(self.points)
-        output, hidden = self.model.forward(self.parameters, x.repeat(repeats, 1, 1), None, self._masks(x.shape[1]))
-        weights = self.weights[self.fold].repeat(repeats, 1).gather(1, y)
-        distortion = (F.cross_entropy(output.transpose(1, 2), y, reduction="none") * weights).mean(1)
-        loss = distortion
-        if self.rated:
-            variance, alpha = self.training.kernel_variance, self.training.alpha
-            rate = sum(information(x, [*hidden, output.softmax(-1)], variance, alpha))
-            loss = combine(rate, distortion, self.trade_off, self.training.divide_loss)
-        for power, strength in self.penalties.items():
-            if strength.any():
-                matrices = [value for name, value in self.parameters.items() if name.startswith("W")]
-                loss = loss + strength * sum(w.abs().pow(power).sum((1, 2)) for w in matrices)
-        return loss
-
-    def _masks(self, batch: int) -> list[Tensor] | None:
-        """Dropout masks of the hidden layers, (nets, units, batch), from the same uniform numbers for every point."""
-        if not self.dropout.any():
-            return None
-        keep = (1 - self.dropout)[:, None, None]
-        masks = []
-        for units in self.model.layers[1:-1]:
-            uniform = torch.stack([torch.rand(units, batch, generator=stream) for stream in self.streams.values()])
-            masks.append((uniform.repeat(len(self.points), 1, 1) < keep) / keep)
-        return masks
 
     # --- snapshots
 
@@ -141,9 +101,11 @@ class Folds(ensemble.Ensemble):
         """Keep the scores on each split, and at the first and last epoch the weights."""
         self._check_finite()
         if self.round in (0, self.training.epochs):
-            for name, value in self.parameters.items():
-                self.kept[f"{self.round}/{name}"] = value.detach().clone()
+            for name, value in self.stack.stacked().items():
+                self.kept[f"{self.round}/{name}"] = value.clone()
+        self.stack.eval()
         right, losses = self._predictions()
+        self.stack.train()
         values = []
         for number in range(len(SPLITS)):
             inside = (self.split == number)[self.fold].repeat(len(self.points), 1)  # (nets, samples)
@@ -162,9 +124,9 @@ class Folds(ensemble.Ensemble):
         right, losses = [], []
         for start in range(0, self.x.shape[1], 256):
             x = self.x[self.fold, start : start + 256].repeat(len(self.points), 1, 1)
-            output, _ = self.model.forward(self.parameters, x, None)
+            output, _ = self.stack(x)
             y = self.y[start : start + 256].expand(len(output), -1)
-            weights = self.weights[self.fold].repeat(len(self.points), 1).gather(1, y)
             right.append(output.argmax(-1) == y)
-            losses.append(F.cross_entropy(output.transpose(1, 2), y, reduction="none") * weights)
+            loss = per_sample_loss("cross_entropy", output, y)
+            losses.append(loss if self.class_weights is None else loss * self.class_weights.gather(1, y))
         return torch.cat(right, 1), torch.cat(losses, 1)

@@ -19,14 +19,21 @@ from torch import Tensor
 
 from infoflow.config.jobs import TrainJob
 from infoflow.errors import InputError
-from infoflow.models.blstm import Blstm, padded
+from infoflow.models import build
+from infoflow.models.hooks import capture
+from infoflow.models.modules import Dropout, handed
+from infoflow.models.sequences import padded
+from infoflow.models.stack import ModuleStack
 from infoflow.seeds import torch_generator
 from infoflow.storage.files import atomic, canonical_json
 from infoflow.storage.hdf5 import read_h5
 from infoflow.storage.tables import write_table
 from infoflow.training import ensemble
 from infoflow.training.folds import fold_split
-from infoflow.training.rate_distortion import class_weights, combine, over_time
+from infoflow.training.losses import class_scatter, class_weights
+from infoflow.training.objective import Objective
+from infoflow.training.optimisers import Orthonormal
+from infoflow.training.rate_distortion import combine, over_time
 from infoflow.training.resume import State, part
 
 SPLITS = ("train", "test", "valid")  # the numbers in `split`
@@ -60,6 +67,7 @@ class Sequences:
         self.kept: dict[str, list[Tensor]] = {}
         self.history: list[dict[str, Any]] = []
         self.net, self.epoch, self.done = 0, 0, 0  # `done` batches of the epoch
+        self.within: Tensor | None = None  # state of the stream within the epoch that a saved run goes on with
 
     def fold(self, net: int) -> int:
         """The speaker that a network is tested on."""
@@ -92,8 +100,7 @@ class Sequences:
         if self.net >= self.job.seeds:
             return
         root = self.job.seed
-        section = self.job.model
-        self.model = Blstm(self.frames.shape[1], section.hidden, section.decoder, self.classes)
+        self.model = build(self.job.model, (self.frames.shape[1],), self.classes)
         self.model.initialise(torch_generator(root, self.net, self.fold(self.net), "init"))
         self.stream = torch_generator(root, self.net, self.fold(self.net), "training")
         self.split = fold_split(self.group, self.fold(self.net))
@@ -102,14 +109,23 @@ class Sequences:
         if self.point.training.labels == "shuffled":
             generator = torch_generator(root, self.net, self.fold(self.net), "labels")
             self.train_y[own] = self.y[own][torch.randperm(len(own), generator=generator)]
+        self.stack = ModuleStack([self.model])
+        self.objective = Objective([self.point.training], 1, list(self.model.layers))
         weighted = self.training.class_weights
         self.weights = class_weights(self.y[own], self.classes) if weighted else torch.ones(self.classes)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), self.point.training.learning_rate)
+        self.optimiser = self._optimiser()
+        self.orthonormal = Orthonormal(self.stack, self.objective.orthonormal)
         self.updates = sum(map(len, self._pools(own)))  # in an epoch
         self._keep(0, self.model.state_dict())
         self.best, self.best_score, self.chosen = copy.deepcopy(self.model.state_dict()), (-1.0, 0.0), 0
         for name in ("valid", "test"):
             self._note(0, name, self.evaluate(name))
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        rate = self.point.training.learning_rate
+        if self.training.optimiser == "adam":
+            return torch.optim.Adam(self.model.parameters(), rate)
+        return torch.optim.SGD(self.model.parameters(), rate, momentum=self.training.momentum)
 
     def _stalled(self) -> bool:
         patience = self.training.patience
@@ -131,15 +147,18 @@ class Sequences:
     def _one_epoch(self, state: State) -> None:
         self.drawn_from = self.stream.get_state()
         batches = self._batches()
+        if self.within is not None:  # an interrupted epoch goes on where its stream was
+            self.stream.set_state(self.within)
+            self.within = None
         for index in batches[self.done :]:
             self.model.train()
             frames, lengths = padded(self.frames, self.offsets, index)
-            logits, _, states = self.model(frames, lengths)
-            self.last_loss = self._loss(frames, lengths, index, logits, states)
+            self.last_loss = self._loss(frames, lengths, self.train_y[index])
             self.optimiser.zero_grad()
             self.last_loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
             self.optimiser.step()
+            self.orthonormal.step()
             self.done += 1
             if state.due():
                 self._save_state(state)
@@ -156,21 +175,31 @@ class Sequences:
         if (score := (valid["ua"], -valid["loss"])) > self.best_score:
             self.best, self.best_score, self.chosen = copy.deepcopy(self.model.state_dict()), score, self.epoch
 
-    def _loss(self, frames: Tensor, lengths: Tensor, index: Tensor, logits: Tensor, states: Tensor) -> Tensor:
-        """Weighted cross-entropy in nats, or with a finite trade-off β the rate over time + β times it, over 1 + β."""
-        distortion = F.cross_entropy(logits, self.train_y[index], self.weights, reduction="sum") / len(index)
+    def _loss(self, frames: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+        """Weighted cross-entropy in nats, or with a finite trade-off β the rate over time + β times it, and penalties."""
         trade_off = torch.tensor(float(self.point.training.trade_off))
-        if self.training.loss == "cross_entropy" or not torch.isfinite(trade_off):
-            return distortion
-        rate, _ = over_time(
-            frames,
-            states,
-            lengths,
-            self.training.positions,
-            self.training.kernel_variance,
-            self.training.alpha,
-        )
-        return combine(rate.mean(), distortion.double(), trade_off.double(), self.training.divide_loss)
+        rated = self.training.loss == "rate_distortion" and bool(torch.isfinite(trade_off))
+        scattered = self.objective.scattered
+        layers = ({"states": "states"} if rated else {}) | ({"decoder": "decoder"} if scattered else {})
+        with handed(self.model, Dropout, self._masks(len(labels))), capture(self.model, layers) as values:
+            logits = self.model(frames, lengths)
+        loss = F.cross_entropy(logits, labels, self.weights, reduction="sum") / len(labels)
+        if rated:
+            training = self.training
+            rate, _ = over_time(
+                frames, values["states"], lengths, training.positions, training.kernel_variance, training.alpha
+            )
+            loss = combine(rate.mean(), loss.double(), trade_off.double(), training.divide_loss)
+        if scattered:
+            loss = loss + self.objective.scatter[0] * class_scatter(values["decoder"][None], labels[None])[0]
+        penalty = self.objective.of_weights(self.stack)
+        return loss + penalty[0] if isinstance(penalty, Tensor) else loss
+
+    def _masks(self, batch: int) -> Tensor | None:
+        """Dropout masks (units, batch), where training asks for them, from the network's stream."""
+        if not self.objective.dropped:
+            return None
+        return self.objective.masks(torch.rand(1, self.stack.mask_units, batch, generator=self.stream))[0]
 
     @torch.no_grad()
     def evaluate(self, split: str) -> dict[str, float]:
@@ -178,7 +207,7 @@ class Sequences:
         self.model.eval()
         index = torch.nonzero(self.split == SPLITS.index(split)).flatten()
         index = index[self.lengths[index].argsort(stable=True)]
-        logits = torch.cat([self.model(*padded(self.frames, self.offsets, part))[0] for part in index.split(64)])
+        logits = torch.cat([self.model(*padded(self.frames, self.offsets, part)) for part in index.split(64)])
         return scores(logits, self.y[index], self.weights)
 
     # --- what is kept
@@ -224,8 +253,9 @@ class Sequences:
         tensors |= {f"best/{k}": v for k, v in self.best.items()}
         tensors |= {f"kept/{k}": torch.stack(v) for k, v in self.kept.items()}
         for i, slot in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam/{i}/{k}": v for k, v in slot.items()}
-        tensors |= {"drawn_from": self.drawn_from, "last_loss": self.last_loss.detach()}
+            tensors |= {f"optimiser/{i}/{k}": v for k, v in slot.items() if v is not None}
+        tensors |= {"drawn_from": self.drawn_from, "stream": self.stream.get_state()}
+        tensors |= {"last_loss": self.last_loss.detach()}
         names = ("net", "epoch", "done", "chosen", "best_score", "history")
         state.save(tensors, {name: getattr(self, name) for name in names})
 
@@ -243,11 +273,12 @@ class Sequences:
         self.model.load_state_dict(part(tensors, "model"))
         self.best = part(tensors, "best")
         slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in part(tensors, "adam").items():
+        for name, value in part(tensors, "optimiser").items():
             i, slot = name.split("/")
             slots.setdefault(int(i), {})[slot] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.stream.set_state(tensors["drawn_from"])
+        self.within = tensors["stream"]
         self.last_loss = tensors["last_loss"]
         return True

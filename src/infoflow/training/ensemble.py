@@ -7,7 +7,9 @@ pass over the training set, or a single update where `steps_per_epoch` says how 
 
 from __future__ import annotations
 
+import copy
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,16 @@ from torch import Tensor
 from infoflow.config.jobs import TrainJob
 from infoflow.errors import InputError
 from infoflow.models import build
+from infoflow.models.hooks import layer_shapes
+from infoflow.models.stack import Stack
 from infoflow.progress import Progress
 from infoflow.seeds import torch_generator
 from infoflow.storage.files import atomic, canonical_json, locked
 from infoflow.storage.hdf5 import read_h5
 from infoflow.storage.tables import write_table
-from infoflow.training.losses import accuracy, class_scatter, per_sample_loss
-from infoflow.training.optimisers import Adam, Sgd, orthonormal_step
+from infoflow.training.losses import accuracy, class_weights, per_sample_loss
+from infoflow.training.objective import Objective
+from infoflow.training.optimisers import Adam, Orthonormal, Sgd
 from infoflow.training.resume import SAVE_EVERY, State, key, part
 
 NOISE_BUFFER = 2**22  # random numbers drawn at once: many epochs for a scalar net, one for a wide one
@@ -83,15 +88,13 @@ class Ensemble:
         self.names = job.names
         self.nets = len(self.points) * self.seeds
         self._load(dataset)
-        self.model = build(job.model, tuple(self.x.shape[2:]), self.data.get("classes"))
         self.std = self._per_net([point.noise_std for point in self.points])
-        self.orthonormal = self._per_net([point.training.orthonormal for point in self.points])
-        self.penalty = self._per_net([point.training.clustering_penalty for point in self.points])
-        root = job.seed
-        once = self.model.initialise([torch_generator(root, seed, "init") for seed in self.names])
-        self.parameters = {k: v.repeat(len(self.points), *[1] * (v.dim() - 1)) for k, v in once.items()}
+        self.stack = self._build()
+        self.objective = Objective([point.training for point in self.points], self.seeds, list(self.stack.layers))
+        self.class_weights = self._class_weights()
         self.optimiser = self._optimiser()
-        self.streams = {seed: torch_generator(root, seed, "training") for seed in self.names}
+        self.orthonormal = Orthonormal(self.stack, self.objective.orthonormal)
+        self.streams = {seed: torch_generator(job.seed, seed, "training") for seed in self.names}
         # Where the training stands: the round, its place among the rounds drawn at once, the samples of it that are done.
         self.round, self.position, self.done = 0, 0, 0
         self.kept: dict[str, Tensor] = {}
@@ -125,6 +128,22 @@ class Ensemble:
                 rows.append(labels)
         self.train_y = torch.stack(rows)  # (nets, samples)
 
+    def _build(self) -> Stack:
+        """The networks at their initial values, the same seeds for every point."""
+        shape, classes = tuple(self.x.shape[2:]), self.data.get("classes")
+        once = [build(self.job.model, shape, classes) for _ in self.names]
+        for network, seed in zip(once, self.names, strict=True):
+            network.initialise(torch_generator(self.job.seed, seed, "init"))
+        sizes = layer_shapes(once[0], once[0].layers, torch.zeros(1, *shape)).values()
+        self.alive = max(sum(map(math.prod, sizes)), math.prod(shape))  # numbers that one sample takes in a pass
+        return once[0].stack([copy.deepcopy(network) for _ in self.points for network in once])
+
+    def _class_weights(self) -> Tensor | None:
+        """Weights of the classes in the loss of each network, (nets, classes), where training asks for them."""
+        if not self.training.class_weights:
+            return None
+        return torch.stack([class_weights(labels, int(self.data["classes"])) for labels in self.train_y])
+
     def _per_net(self, values: list[float]) -> Tensor:
         """A value of each point as one of each network, (nets,)."""
         return torch.tensor(values, dtype=torch.float32).repeat_interleave(self.seeds)
@@ -134,8 +153,9 @@ class Ensemble:
         return self._per_net([point.training.learning_rate for point in self.points])
 
     def _optimiser(self) -> Adam | Sgd:
-        kind = {"adam": Adam, "sgd": Sgd}[self.training.optimiser]
-        return kind(self.parameters, self._learning_rate(), self.nets)
+        if self.training.optimiser == "adam":
+            return Adam(self.stack, self._learning_rate())
+        return Sgd(self.stack, self._learning_rate(), self.training.momentum)
 
     # --- the loop
 
@@ -176,7 +196,7 @@ class Ensemble:
         """Rounds drawn at once: by updates one pass over the set, so that a resumed run starts on a whole one."""
         if self.by_update:
             return self._batches()
-        return max(1, NOISE_BUFFER // (self.seeds * self._noise_rows() * max(1, self.model.noise_units)))
+        return max(1, NOISE_BUFFER // (self.seeds * self._noise_rows() * max(1, self.stack.noise_units)))
 
     def _batches(self) -> int:
         """Full batches in a pass over the training set."""
@@ -199,7 +219,7 @@ class Ensemble:
         samples, passes = self.x.shape[1], 1 if self.by_update else rounds
         noisy = bool((self.std > 0).any())
         order = torch.arange(samples).expand(self.seeds, passes, samples).contiguous()
-        noise = torch.empty(self.seeds, rounds, self.model.noise_units, self._noise_rows()) if noisy else None
+        noise = torch.empty(self.seeds, rounds, self.stack.noise_units, self._noise_rows()) if noisy else None
         for seed, stream in enumerate(self.streams.values()):
             if self.training.shuffle:
                 order[seed] = torch.stack([torch.randperm(samples, generator=stream) for _ in range(passes)])
@@ -220,7 +240,6 @@ class Ensemble:
         """
         size = self.training.batch_size
         for start in range(done, order.shape[1], size):
-            self.model.training = True
             index = order[:, start : start + size]  # (seeds, batch)
             z = None if noise is None else self._scaled(noise[:, :, start : start + index.shape[1]])
             part = self.training.micro_batch or index.shape[1]
@@ -228,20 +247,29 @@ class Ensemble:
                 among = slice(first, first + part)
                 self._backward(index[:, among], None if z is None else z[:, :, among], index.shape[1])
             self.optimiser.step(reset=not self.training.accumulate_gradients)
-            if self.orthonormal.any():
-                orthonormal_step(self.parameters, self.orthonormal)
-            self.model.training = False
+            self.orthonormal.step()
             yield start + size
 
     def _backward(self, index: Tensor, noise: Tensor | None, batch: int) -> None:
         """Add the gradient of some samples (seeds, part) of a batch, weighted with their share of it."""
-        x = self._expand(self._inputs(self._rows(index)))
         y = self.train_y.gather(1, index.repeat(len(self.points), 1))  # (nets, part)
-        output, observed = self.model.forward(self.parameters, x, noise)
-        loss = per_sample_loss(self.training.loss, output, y).mean(1)  # (nets,)
-        if self.penalty.any():
-            loss = loss + self.penalty * class_scatter(observed[-1], y)
+        loss = self.loss(self._inputs(self._rows(index)), y, noise)
         (loss.sum() * (index.shape[1] / batch)).backward()
+
+    def loss(self, x: Tensor, y: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Loss of every network (nets,) for inputs of the seeds (seeds, batch, …) and labels (nets, batch)."""
+        output, values = self.stack(self._expand(x), noise, self._masks(x.shape[1]), self.objective.keep)
+        weights = None if self.class_weights is None else self.class_weights.gather(1, y)
+        return self.objective(x, y, output, values, weights) + self.objective.of_weights(self.stack)
+
+    def _masks(self, batch: int) -> Tensor | None:
+        """Dropout masks (nets, units, batch) where a point asks for them, from the streams of the seeds."""
+        if not self.objective.dropped:
+            return None
+        units = self.stack.mask_units
+        return self.objective.masks(
+            torch.stack([torch.rand(units, batch, generator=stream) for stream in self.streams.values()])
+        )
 
     def _inputs(self, x: Tensor) -> Tensor:
         """Inputs as the networks take them."""
@@ -265,7 +293,9 @@ class Ensemble:
             return
         x, y = self.splits["test"]
         z = None if noise is None else self._scaled(noise[:, :, self.x.shape[1] :])
-        output, _ = self.model.forward(self.parameters, self._expand(self._inputs(x)), z)
+        self.stack.eval()
+        output, _ = self.stack(self._expand(self._inputs(x)), z)
+        self.stack.train()
         reached = accuracy(self.training.loss, output, self._expand(y), self._targets()) >= rule.accuracy
         self.optimiser.decay(reached, rule.divisor)
 
@@ -283,8 +313,9 @@ class Ensemble:
     def _keep(self) -> None:
         """Keep the weights, and loss and accuracy on each split with and without noise."""
         self._check_finite()
-        for name, value in self.parameters.items():
-            self.kept[f"{self.round}/{name}"] = value.detach().clone()
+        for name, value in self.stack.stacked().items():
+            self.kept[f"{self.round}/{name}"] = value.clone()
+        self.stack.eval()
         generator = torch_generator(self.job.seed, "evaluation", self.round)
         values = []
         last = self.round == self.training.epochs * (self.by_update or 1)
@@ -293,7 +324,7 @@ class Ensemble:
             for noisy in (False, True):
                 z = None
                 if noisy and bool((self.std > 0).any()):
-                    z = self._scaled(torch.randn(self.seeds, self.model.noise_units, x.shape[1], generator=generator))
+                    z = self._scaled(torch.randn(self.seeds, self.stack.noise_units, x.shape[1], generator=generator))
                 elif noisy:  # no noise: the values just taken
                     values += values[-2:]
                     continue
@@ -302,14 +333,14 @@ class Ensemble:
                 values.append(accuracy(self.training.loss, output, truth, self._targets()))
         self.history["round"].append(np.array(self.round))
         self.history["value"].append(torch.stack(values).numpy())  # (splits × noisy × metrics, nets)
+        self.stack.train()
 
     def _output(self, x: Tensor, noise: Tensor | None) -> Tensor:
         """Outputs (nets, samples, classes) of inputs of the seeds, in blocks of samples whose layers fit the memory."""
-        size = max(1, EVALUATION_BUFFER // max(1, self.model.noise_units, x[0, 0].numel()))
+        size = max(1, EVALUATION_BUFFER // self.alive)
         return torch.cat(
             [
-                self.model.forward(
-                    self.parameters,
+                self.stack(
                     self._expand(self._inputs(x[:, start : start + size])),
                     None if noise is None else noise[:, :, start : start + size],
                 )[0]
@@ -319,8 +350,8 @@ class Ensemble:
         )
 
     def _check_finite(self) -> None:
-        for name, value in self.parameters.items():
-            bad = ~torch.isfinite(value).flatten(1).all(1)
+        for name, value in self.stack.stacked().items():
+            bad = ~torch.isfinite(value.view(self.nets, -1)).all(1)
             if bad.any():
                 net = int(torch.nonzero(bad)[0])
                 raise InputError(
@@ -373,7 +404,7 @@ class Ensemble:
 
     def _save_state(self, state: State) -> None:
         """Save everything that the rest of the run depends on, with where it stands in the chunk of drawn rounds."""
-        tensors = {f"parameters/{k}": v.detach() for k, v in self.parameters.items()}
+        tensors = {f"stack/{k}": v for k, v in self.stack.state_dict().items()}
         tensors |= {f"optimiser/{k}": v for k, v in self.optimiser.state().items()}
         tensors |= {f"drawn_from/{k}": v for k, v in self.drawn_from.items()}
         tensors |= {f"streams/{k}": g.get_state() for k, g in self.streams.items()}
@@ -390,8 +421,7 @@ class Ensemble:
             return None
         tensors, values = saved
         self.round, self.position, self.done = values["round"], values["position"], values["done"]
-        for name, value in self.parameters.items():
-            value.copy_(tensors[f"parameters/{name}"])
+        self.stack.load_state_dict(part(tensors, "stack"))
         self.optimiser.load(part(tensors, "optimiser"))
         for seed, stream in self.streams.items():
             stream.set_state(tensors[f"drawn_from/{seed}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -29,3 +30,9 @@ def class_scatter(activity: Tensor, labels: Tensor) -> Tensor:
     counts = onehot.sum(1).clamp(min=1)  # (nets, classes)
     means = (onehot.transpose(1, 2) @ activity) / counts[..., None]  # (nets, classes, d)
     return (activity - onehot @ means).square().sum(-1).mean(1)
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights (classes,) inversely proportional to the classes' frequency, with mean 1 over the samples."""
+    counts = torch.bincount(labels, minlength=classes).clamp(min=1).double()
+    return (len(labels) / (classes * counts)).float()

@@ -9,30 +9,34 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from infoflow.models.stack import Stack
+
 
 class Flat:
     """Parameters as views of `values` and their gradients as views of `gradients`, both (all numbers,).
 
     Args:
-        parameters: stacked parameters (nets, …), which become views.
+        stack: networks, whose parameters become views.
         learning_rate: of all networks, or of each one, (nets,).
-        nets: number of networks.
     """
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rate: float | Tensor, nets: int) -> None:
-        size = sum(p.numel() for p in parameters.values())
+    def __init__(self, stack: Stack, learning_rate: float | Tensor) -> None:
+        owned = list(stack.owned())
+        size = sum(parameter.numel() for parameter, _ in owned)
         self.values, self.gradients = torch.empty(size), torch.zeros(size)
-        self.decayed = torch.zeros(nets, dtype=torch.bool)
+        self.decayed = torch.zeros(stack.nets, dtype=torch.bool)
         self.net = torch.empty(size, dtype=torch.int64)  # network that a number belongs to
         start = 0
-        for name, value in parameters.items():
-            own = slice(start, start + value.numel())
-            self.values[own] = value.flatten()
-            self.net[own] = torch.arange(nets).repeat_interleave(value[0].numel())
-            parameters[name] = self.values[own].view(value.shape).requires_grad_()
-            parameters[name].grad = self.gradients[own].view(value.shape)
+        for parameter, net in owned:
+            own = slice(start, start + parameter.numel())
+            self.values[own] = parameter.detach().flatten()
+            self.net[own] = (
+                torch.arange(stack.nets).repeat_interleave(parameter[0].numel()) if net is None else torch.tensor(net)
+            )
+            parameter.data = self.values[own].view(parameter.shape)
+            parameter.grad = self.gradients[own].view(parameter.shape)
             start = own.stop
-        self.rate = torch.as_tensor(learning_rate, dtype=torch.float32).expand(nets)[self.net]  # of each number
+        self.rate = torch.as_tensor(learning_rate, dtype=torch.float32).expand(stack.nets)[self.net]  # of each number
 
     def decay(self, reached: Tensor, divisor: float) -> None:
         """Divide the learning rate of networks that reach the level for the first time."""
@@ -52,33 +56,22 @@ class Flat:
 
 
 class Sgd(Flat):
-    """Plain gradient descent; with `reset=False` gradients add up from step to step."""
+    """Gradient descent with momentum μ: v ← μ v + g, θ ← θ − η v; with `reset=False` gradients add up from step to step."""
 
-    @torch.no_grad()
-    def step(self, reset: bool = True) -> None:
-        """One update."""
-        self.values.addcmul_(self.rate, self.gradients, value=-1)
-        if reset:
-            self.gradients.zero_()
-
-
-class Momentum(Flat):
-    """Gradient descent with momentum μ: v ← μ v + g, θ ← θ − η v."""
-
-    def __init__(
-        self, parameters: dict[str, Tensor], learning_rate: float | Tensor, nets: int, momentum: float
-    ) -> None:
-        super().__init__(parameters, learning_rate, nets)
-        self.velocity, self.momentum = torch.zeros_like(self.values), momentum
+    def __init__(self, stack: Stack, learning_rate: float | Tensor, momentum: float = 0.0) -> None:
+        super().__init__(stack, learning_rate)
+        self.momentum = momentum
+        self.velocity = torch.zeros_like(self.values) if momentum else self.gradients  # without momentum v is g
 
     def state(self) -> dict[str, Tensor]:
         """Tensors that a resumed run needs."""
-        return {**super().state(), "velocity": self.velocity}
+        return {**super().state(), **({"velocity": self.velocity} if self.momentum else {})}
 
     @torch.no_grad()
     def step(self, reset: bool = True) -> None:
         """One update."""
-        self.velocity.mul_(self.momentum).add_(self.gradients)
+        if self.momentum:
+            self.velocity.mul_(self.momentum).add_(self.gradients)
         self.values.addcmul_(self.rate, self.velocity, value=-1)
         if reset:
             self.gradients.zero_()
@@ -87,8 +80,8 @@ class Momentum(Flat):
 class Adam(Flat):
     """Adam (Kingma & Ba, arXiv:1412.6980) with the usual β = (0.9, 0.999), ε = 1e-8."""
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rate: float | Tensor, nets: int) -> None:
-        super().__init__(parameters, learning_rate, nets)
+    def __init__(self, stack: Stack, learning_rate: float | Tensor) -> None:
+        super().__init__(stack, learning_rate)
         self.first, self.second = torch.zeros_like(self.values), torch.zeros_like(self.values)
         self.count = torch.zeros((), dtype=torch.int64)
 
@@ -109,17 +102,25 @@ class Adam(Flat):
             self.gradients.zero_()
 
 
-@torch.no_grad()
-def orthonormal_step(parameters: dict[str, Tensor], strength: Tensor) -> None:
+class Orthonormal:
     """W ← W − α (W Wᵀ W − W) for all weight matrices but the last (Parseval networks; Goldfeld et al. 2019).
 
     Args:
-        parameters: stacked weights `W1` … and biases, changed in place.
-        strength: α of every network, (nets,).
+        stack: networks, whose weights are changed in place; a convolution's are the matrix (maps, all the rest).
+        strength: α of every network, (nets,); networks of one point lie side by side.
     """
-    weights = [value for name, value in parameters.items() if name.startswith("W")][:-1]
-    own = torch.nonzero(strength > 0).flatten()
-    first, last = int(own[0]), int(own[-1]) + 1  # networks of one point lie side by side: a view, no copy
-    for weight in weights:
-        w = weight[first:last]
-        w -= strength[first:last, None, None] * (w @ w.transpose(1, 2) @ w - w)
+
+    def __init__(self, stack: Stack, strength: Tensor) -> None:
+        self.parts: list[tuple[Tensor, Tensor]] = []  # views of weights (nets, out, in) and their α (nets, 1, 1)
+        for blocks in stack.matrices()[:-1]:
+            for block, own in zip(blocks, strength.split([len(block) for block in blocks]), strict=True):
+                chosen = torch.nonzero(own > 0).flatten().tolist()
+                if chosen:
+                    among = slice(chosen[0], chosen[-1] + 1)
+                    self.parts.append((block.detach()[among], own[among, None, None]))
+
+    def step(self) -> None:
+        """One step of every network that has a strength."""
+        for w, strength in self.parts:
+            change = torch.bmm(torch.bmm(w, w.transpose(1, 2)), w).sub_(w).mul_(strength)
+            w.sub_(change)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from infoflow.estimators import renyi
+from infoflow.models.sequences import place
 
 
 def exponents(values: Tensor, variance: float) -> Tensor:
@@ -55,12 +56,6 @@ def combine(rate: Tensor, distortion: Tensor, trade_off: Tensor, divided: bool) 
     return torch.where(finite, total / (1 + beta), total) if divided else total
 
 
-def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """Weights (classes,) inversely proportional to the classes' frequency, with mean 1 over the samples."""
-    counts = torch.bincount(labels, minlength=classes).clamp(min=1).double()
-    return (len(labels) / (classes * counts)).float()
-
-
 def kernel_of_frames(frames: Tensor, variance: float, alpha: float) -> renyi.Side:
     """Gram matrices of frames (B, n, d) whose median squared distance in each stack is set to 1."""
     squares = renyi.squared_distances(frames)
@@ -85,8 +80,7 @@ def over_time(
         variance: σ² of both kernels.
         alpha: order.
     """
-    shares = torch.arange(1, positions + 1)[:, None] / positions
-    places = (shares * lengths).ceil().long().clamp(min=1) - 1  # (positions, n)
+    places = place(torch.arange(1, positions + 1)[:, None] / positions, lengths)  # (positions, n)
     rows = torch.arange(len(lengths))
     side = kernel_of_frames(frames[rows, places], variance, alpha)
     kept = states[rows, places] / math.sqrt(states.shape[-1])

@@ -231,7 +231,7 @@ def test_the_chain_feeds_itself():
     (group,) = [g for g in PLAN.groups_of("huang_rd") if g.place == "corrected"]
     assert (group.block, "ratios" in group.estimators) == ("all", True)
     assert len(PLAN.group_inputs(group)["weights"]) == len(GRID)
-    assert sum("huang_rd/" in table for table in PLAN.estimates_of("huang_rd")) == 4
+    assert sum("huang_rd/" in table for table in PLAN.estimates_of("huang_rd")) == 10
 
 
 @pytest.mark.parametrize(
@@ -239,10 +239,11 @@ def test_the_chain_feeds_itself():
     [
         ("huang_recurrent", {"dataset": "szt12"}, "blstm reads data sets of kind speech"),
         ("huang_encoder", {"dataset": "contexts"}, "contexts takes mlp"),
-        ("goldfeld_noisy", {"training": {"l1": 0.1}}, "l1 needs data sets of kind speech or contexts"),
-        ("goldfeld_noisy", {"training": {"loss": "rate_distortion"}}, "rate_distortion needs data sets"),
+        ("goldfeld_noisy", {"training": {"patience": 3}}, "patience needs data sets of kind speech"),
+        ("goldfeld_noisy", {"training": {"momentum": 0.5}}, "momentum: is of the optimiser sgd"),
+        ("saxe_linear", {"training": {"class_weights": True}}, "the loss mse knows no classes"),
         ("huang_wide", {"first_seed": 3}, "count seeds from 0"),
-        ("huang_wide", {"training": {"loss": "mse"}}, "neither steps_per_epoch"),
+        ("huang_wide", {"training": {"loss": "mse", "class_weights": False}}, "neither steps_per_epoch"),
     ],
 )
 def test_what_does_not_go_together_is_refused(raw, experiment, section, message):

@@ -70,16 +70,16 @@ class Invented:
         return pd.concat(made, ignore_index=True)
 
     def rows(self, job):
-        layers, section = build(job.model, (1, 28, 28), 10).observed, job.section
-        shared = {"batches": section.batches, "samples": section.samples, "kernel": section.kernel}
-        for seed in range(job.first_seed, job.first_seed + job.seeds):
+        layers, section = list(build(job.model, (1, 28, 28), 10).layers), job.section
+        shared = {"batches": section.batches, "kernel": section.kernel}
+        for seed in job.epochs:
             for step in job.snapshots:
                 t = step / job.snapshots[-1]
                 place = {"seed": seed, "epoch": step / 469, "step": step, "unit": "bits", "std_error": 0.01}
                 for alpha in section.alphas:
                     for rule in section.widths:
-                        said = {"settings": canonical_json({"alpha": alpha, **shared, **rule.model_dump()})}
-                        row = {**place, **said}
+                        settings = canonical_json({"alpha": alpha, **shared, **rule.shown()})
+                        row = {**place, "settings": settings, "samples": section.samples[0]}
                         yield {**row, "layer": "input", "depth": 0, "quantity": "S_X", "value": 6.0, "ceiling": 7.0}
                         for depth, layer in enumerate(layers, start=1):
                             if not section.layers or layer in section.layers:
@@ -206,9 +206,9 @@ def test_seeds_in_blocks_are_one_network():
     ],
 )  # fmt: skip
 def test_controls_are_named(changed, name):
+    changed = dict(changed)
     rule = {
         "alpha": 1.01,
-        "samples": "test",
         "kernel": "maps",
         "rule": "power",
         "factor": 5.0,
@@ -216,7 +216,8 @@ def test_controls_are_named(changed, name):
         "offset": 1,
         "rescaled": False,
     }
-    assert control_of(json.dumps(rule | changed)) == name
+    samples = changed.pop("samples", "test")
+    assert control_of(json.dumps(rule | changed), samples) == name
 
 
 # --- figures -----------------------------------------------------------------------------------------------------

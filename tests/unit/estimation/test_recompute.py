@@ -1,6 +1,5 @@
-"""Look inside: a value recomputed from saved weights is found beside the one in the table of estimates."""
+"""Look inside: values recomputed from saved weights are found beside those in the table of estimates."""
 
-import json
 import math
 from types import SimpleNamespace
 
@@ -8,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import model, section
-from safetensors.torch import save_file
+from factories import model, save_networks, section
 
 from infoflow.config.estimators import Estimator
 from infoflow.config.jobs import NotebookJob, NotebookPoint
 from infoflow.estimation.recompute import recompute
+from infoflow.models import build
 from infoflow.storage.files import canonical_json
 from infoflow.storage.hdf5 import write_h5
 from infoflow.storage.tables import write_table
@@ -23,19 +22,25 @@ POINTS = ("labels~task.first_seed~0", "labels~task.first_seed~2", "labels~taskle
 BITS = math.log(2)
 
 
+def neuron(weight):
+    network = build(MODEL, (1,))
+    torch.nn.init.constant_(network.W1.weight, weight)
+    torch.nn.init.zeros_(network.W1.bias)
+    return network
+
+
 @pytest.fixture
 def run(tmp_path):
     """One tanh neuron on −1, −1, 0, 1, whose value falls into three bins with shares ½, ¼, ¼: 1.5 bits."""
-    write_h5(tmp_path / "data/line.h5", {"x": np.array([[-1.0], [-1.0], [0.0], [1.0]]), "y": np.zeros(4)}, {})
+    arrays = {"x": np.array([[-1.0], [-1.0], [0.0], [1.0]]), "y": np.zeros(4), "split": np.zeros(4, np.uint8)}
+    write_h5(tmp_path / "data/line.h5", arrays, {})
     for k, point in enumerate(POINTS):
-        weights = {"0/W1": torch.zeros(2, 1, 1), "5/W1": torch.ones(2, 1, 1)}
-        weights |= {f"{epoch}/b1": torch.zeros(2, 1, 1) for epoch in (0, 5)}
-        path = tmp_path / "train/neuron" / point / "weights.safetensors"
-        path.parent.mkdir(parents=True)
-        save_file(weights, path, {"run": json.dumps({"snapshots": [0, 5]})})
-        row = {"seed": 0, "step": np.nan, "layer": "T1", "part": "layer", "quantity": "H_T"}
+        networks = {0: [neuron(0.0), neuron(0.0)], 5: [neuron(1.0), neuron(1.0)]}
+        save_networks(tmp_path / "train/neuron" / point / "weights.safetensors", networks)
+        row = {"point": point, "seed": 0, "step": np.nan, "layer": "T1", "part": "layer", "samples": "all"}
         rows = [
-            {**row, "epoch": epoch, "settings": canonical_json({"width": width}), "value": value}
+            {**row, "epoch": epoch, "quantity": "H_T", "kind": "point", "settings": canonical_json({"width": width})}
+            | {"value": value}
             for epoch in (0, 5)
             for width, value in ((0.1, -1.0), (0.5, k + 0.25))
         ]
@@ -44,27 +49,28 @@ def run(tmp_path):
     return SimpleNamespace(key="toy2020", results=str(tmp_path), reference=False, settings=SETTINGS)
 
 
+POINT = NotebookPoint(dataset="line", model=MODEL, first_seed=0, loss="mse", fold=None, steps_per_epoch=None)
 SETTINGS = NotebookJob(
     document="toy2020",
     title="",
     seed=1,
     figures=[],
     models={"neuron": MODEL},
-    points={"neuron": {name: NotebookPoint(dataset="line", model=MODEL) for name in POINTS}},
+    points={"neuron": dict.fromkeys(POINTS, POINT)},
     estimators={"binned": section(Estimator, kind="binning", widths=[0.1, 0.5])},
 )
 
 
 def look(run, point, **options):
-    return recompute(run, "neuron", point, "T1", estimator="binned", **options).iloc[0]
+    return recompute(run, "neuron", point, "T1", estimator="binned", **options).iloc[-1]
 
 
 def test_the_last_snapshot_is_taken_by_default(run):
-    made = look(run, POINTS[2])
-    assert made["epoch"] == 5
-    assert made["from the weights"] == pytest.approx(1.5 * BITS)
-    assert made["in the table"] == 2.25  # of the width that is recomputed, the last one
-    assert made["difference"] == pytest.approx(1.5 * BITS - 2.25)
+    row = look(run, POINTS[2])
+    assert row["epoch"] == 5
+    assert row["from the weights"] == pytest.approx(1.5 * BITS)
+    assert row["in the table"] == 2.25  # of the same width
+    assert row["difference"] == pytest.approx(1.5 * BITS - 2.25)
 
 
 def test_another_snapshot_is_recomputed_from_its_own_weights(run):

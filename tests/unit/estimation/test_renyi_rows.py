@@ -2,20 +2,21 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import estimate_group, estimate_job, model
-from safetensors.torch import save_file
+from factories import estimate_group, estimate_job, model, save_networks
 
 from infoflow.estimation import renyi as estimate_renyi
 from infoflow.estimation import stage
 from infoflow.estimation.map_pairs import pair_rows
 from infoflow.estimators import renyi
 from infoflow.models import build
-from infoflow.recording.batches import layers_and_errors, mini_batches
+from infoflow.recording.recording import FromWeights
+from infoflow.recording.samples import Probe, mini_batches
 from infoflow.seeds import torch_generator
 from infoflow.storage.hdf5 import write_h5
 
@@ -25,7 +26,7 @@ MODEL = {
 }  # fmt: skip
 MAIN = {"rule": "power", "factor": 5.0, "error_factor": 0.1, "offset": 1, "rescaled": False}
 SECTION = {
-    "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "samples": "test", "kernel": "maps", "maps": True,
+    "kind": "renyi", "alphas": [1.01, 2.0], "label_width": 0.1, "batches": 3, "batch_size": 16, "samples": ["test"], "kernel": "maps", "maps": True,
     "widths": [MAIN, {**MAIN, "rule": "median"}, {**MAIN, "rescaled": True}], "errors": True, "epochs": None,
     "pairs": 2, "planted": 2, "layers": [],
 }  # fmt: skip
@@ -55,26 +56,26 @@ def made(folder):
     x = np.clip(60 * y[:, None, None, None] + rng.integers(80, size=(90, 1, 12, 12)), 0, 255).astype(np.uint8)
     split = (np.arange(90) >= 30).astype(np.uint8)
     write_h5(folder / "data.h5", {"x": x, "y": y, "split": split}, {"classes": 4, "x_divisor": 255})
-    network = build(model(**MODEL), (1, 12, 12), 4)
-    start = network.initialise([torch_generator(1, seed, "init") for seed in range(2)])
-    end = {name: 2 * value for name, value in start.items()}
-    end["C1"][1, 0], end["bC1"][1, 0] = 0.0, -1.0
-    kept = {f"{k}/{name}": value for k, values in ((0, start), (6, end)) for name, value in values.items()}
-    save_file(kept, folder / "weights.safetensors", {"run": json.dumps({"snapshots": [0, 6]})})
+    start, end = ([build(model(**MODEL), (1, 12, 12), 4) for _ in range(2)] for _ in range(2))
+    for seed, (before, after) in enumerate(zip(start, end, strict=True)):
+        before.initialise(torch_generator(1, seed, "init"))
+        after.load_state_dict({name: 2 * value for name, value in before.state_dict().items()})
+    torch.nn.init.zeros_(end[1].conv1.weight[0])
+    torch.nn.init.constant_(end[1].conv1.bias[:1], -1.0)
+    save_networks(folder / "weights.safetensors", {0: start, 6: end})
     table = run(folder, job(), "t")
-    index = mini_batches(torch.from_numpy(split), 3, 16, torch_generator(1, "probe"))
-    images, labels = torch.from_numpy(x / np.float32(255))[index.flatten()], torch.from_numpy(y)[index.flatten()]
-    layers = layers_and_errors(network, {k: v[0] for k, v in end.items()}, images, labels, "cross_entropy")
-    return table, images, labels, *layers
+    index = mini_batches(torch.arange(30, 90), 3, 16, torch_generator(1, "probe")).flatten()
+    images, labels = torch.from_numpy(x / np.float32(255))[index], torch.from_numpy(y)[index]
+    recording = FromWeights(job(), str(folder / "weights.safetensors"), Probe(str(folder / "data.h5")))
+    values = dict(recording.values(0, 6, index, recording.layers))
+    return table, images, labels, values, recording.errors(0, 6, index)
 
 
 def value(table, seed=0, step=6, alpha=1.01, column="value", **where):
     settings = table["settings"].map(json.loads)
     rule = where.pop("rule", MAIN)
     kept = table[(table["seed"] == seed) & (table["step"] == step)]
-    kept = kept[
-        [{"alpha": alpha, "batches": 3, "samples": "test", "kernel": "maps", **rule} == s for s in settings[kept.index]]
-    ]
+    kept = kept[[{"alpha": alpha, "batches": 3, "kernel": "maps", **rule} == s for s in settings[kept.index]]]
     for name, wanted in {"part": "layer", **where}.items():
         kept = kept[kept[name] == wanted]
     (found,) = kept[column]
@@ -169,7 +170,8 @@ def test_columns_and_flags(made):
 @pytest.mark.parametrize(("scale", "flagged"), [(1.0e-5, True), (1.0, False)])
 def test_error_signals_small_for_the_kernel_are_flagged(made, scale, flagged):
     errors = {layer: scale * value / value.abs().max() for layer, value in made[4].items()}
-    rows = [row for row in estimate_renyi._backward(job(), errors, 3) if row["quantity"] == "I_delta"]
+    recording = SimpleNamespace(layers=["C1", "P1", "C2", "P2", "F1", "F2"])
+    rows = [row for row in estimate_renyi._backward(job(), recording, errors) if row["quantity"] == "I_delta"]
     assert len(rows) == 6 * 2 * 2  # layers, orders, and the two widths that concern error signals
     power = [row["flag"] for row in rows if '"rule":"power"' in row["settings"]]
     assert {flag == "small_delta" for flag in power} == {flagged}
@@ -252,7 +254,7 @@ def test_aligned_widths_are_smoothed_over_batches_and_snapshots(made, folder):
 
 
 def test_training_samples_are_other_samples(made, folder):
-    held_out, training = (table_of(folder, widths=[MAIN], samples=s, batches=1) for s in ("test", "train"))
+    held_out, training = (table_of(folder, widths=[MAIN], samples=[s], batches=1) for s in ("test", "train"))
     assert not np.allclose(held_out, training)
 
 

@@ -1,22 +1,22 @@
 """Audio networks against torch.nn's layers, and the sizes that the document's layers have."""
 
+import math
+
 import pytest
 import torch
+from factories import started
 from torch import nn
 
 from infoflow.errors import InputError
 from infoflow.models.audio_cnn import AudioResNet, SimpleCnn
-
-
-def _first(parameters):
-    return {name: value[0] for name, value in parameters.items()}
+from infoflow.models.hooks import capture, layer_shapes
 
 
 def test_layers_of_a_published_clip_have_the_published_sizes():
     model = SimpleCnn((1, 128, 1290), 8, [4, 8, 16, 32], "tanh")
-    assert [s[1] * s[2] for s in model.shapes.values()] == [10304, 2576, 648, 164]
-    assert [shape[0] * shape[1] * shape[2] for shape in model.shapes.values()] == [41216, 20608, 10368, 5248]
-    assert model.maps == [4, 8, 16, 32]
+    shapes = layer_shapes(model, model.layers, torch.zeros(1, 1, 128, 1290)).values()
+    assert [s[1] * s[2] for s in shapes] == [10304, 2576, 648, 164]
+    assert [math.prod(shape) for shape in shapes] == [41216, 20608, 10368, 5248]
 
 
 def _torch_simple(filters, classes):
@@ -30,56 +30,34 @@ def _torch_simple(filters, classes):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
-def _copy(parameters, net, names, read_out):
-    """Give a torch network our weights."""
-    own = _first(parameters)
-    convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
-    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+def test_simple_cnn_is_the_chain_of_torch_layers():
+    model, net = started(SimpleCnn((1, 40, 50), 3, [4, 6, 5], "tanh")), _torch_simple([4, 6, 5], 3)
     with torch.no_grad():
-        for (weight, norm), conv, bn in zip(names, convolutions, norms, strict=True):
-            conv.weight.copy_(own[weight]), conv.bias.copy_(own[f"b{weight}"])
-            bn.weight.copy_(own[f"gain_{norm}"]), bn.bias.copy_(own[f"shift_{norm}"])
-        read_out.weight.copy_(own["D"]), read_out.bias.copy_(own["bD"])
-
-
-def test_simple_cnn_trains_and_evaluates_as_torch_layers_do():
-    generator = torch.Generator().manual_seed(0)
-    model = SimpleCnn((1, 40, 50), 3, [4, 6, 5], "tanh")
-    parameters = model.initialise([generator])
-    parameters = {k: v.clone().requires_grad_() for k, v in parameters.items()}
-    net = _torch_simple([4, 6, 5], 3)
-    _copy(parameters, net, [(f"C{k}", str(k)) for k in (1, 2, 3)], net[-1])
-    x = torch.randn(7, 1, 40, 50, generator=generator)
-    model.training = True
+        for ours, theirs in zip(model.parameters(), net.parameters(), strict=True):
+            theirs.copy_(ours)
+    x = torch.randn(7, 1, 40, 50, generator=torch.Generator().manual_seed(0))
     for _ in range(2):
-        ours, theirs = model.forward(parameters, x[None], None)[0][0], net(x)
-        assert torch.allclose(ours, theirs, atol=1e-5)
-    ours.square().sum().backward(), theirs.square().sum().backward()
-    assert torch.allclose(parameters["C1"].grad[0], net[0].weight.grad, atol=1e-4)
-    assert parameters["mean_1"].grad is None
-    assert torch.allclose(parameters["mean_2"][0], net[5].running_mean, atol=1e-6)
-    assert torch.allclose(parameters["variance_3"][0], net[8].running_var, atol=1e-5)
-    model.training = False
-    net.eval()
-    assert torch.allclose(model.forward(parameters, x[None], None)[0][0], net(x), atol=1e-5)
-    observed = model.one(_first(parameters), x)[1]
-    assert torch.allclose(observed[0], net[1](net[0](x)), atol=1e-6)  # before its normalisation
+        assert torch.allclose(model(x), net(x), atol=1e-5)
+    model(x).square().sum().backward(), net(x).square().sum().backward()
+    assert torch.allclose(model.T1[0].weight.grad, net[0].weight.grad, atol=1e-4)
+    assert torch.allclose(model.norm2.running_mean, net[5].running_mean, atol=1e-6)
+    model.eval(), net.eval()
+    with capture(model, model.layers) as values:
+        assert torch.allclose(model(x), net(x), atol=1e-5)
+    assert torch.allclose(values["T1"], net[1](net[0](x)), atol=1e-6)  # before its normalisation
 
 
 def test_a_residual_block_is_two_convolutions_beside_one():
-    model = AudioResNet((1, 64, 70), 4, [3, 5], "relu")
-    parameters = _first(model.initialise([torch.Generator().manual_seed(1)]))
-    x = torch.randn(2, 1, 64, 70)
-    output, observed = model.one(parameters, x)
-    values = dict(zip(model.observed, observed, strict=True))
-    assert output.shape == (2, 4)
+    model = started(AudioResNet((1, 64, 70), 4, [3, 5], "relu"), 1).eval()
+    assert list(model.layers) == ["S", "MaxPool", "R1.1", "R1.2", "R1.3", "R2.1", "R2.2", "R2.3", "R2.4", "AvgPool"]
+    with capture(model, model.layers) as values:
+        assert model(torch.randn(2, 1, 64, 70)).shape == (2, 4)
     assert values["AvgPool"].shape == (2, 5, 7, 7)
-    assert model.observed == ["S", "MaxPool", "R1.1", "R1.2", "R1.3", "R2.1", "R2.2", "R2.3", "R2.4", "AvgPool"]
-    t, p = values["R1.3"], parameters
+    t, block = values["R1.3"], model.stages[1][0]
     scale = (1 + 1e-5) ** -0.5  # running mean 0 and variance 1
-    inner = torch.relu(scale * nn.functional.conv2d(t, p["R2.1a"], p["bR2.1a"], 2, 1))
-    inner = scale * nn.functional.conv2d(inner, p["R2.1b"], p["bR2.1b"], 1, 1)
-    short = scale * nn.functional.conv2d(t, p["R2.1s"], p["bR2.1s"], 2)
+    inner = torch.relu(scale * nn.functional.conv2d(t, block.first.weight, block.first.bias, 2, 1))
+    inner = scale * nn.functional.conv2d(inner, block.second.weight, block.second.bias, 1, 1)
+    short = scale * nn.functional.conv2d(t, block.beside.weight, block.beside.bias, 2)
     assert torch.allclose(values["R2.1"], torch.relu(inner + short), atol=1e-5)
 
 

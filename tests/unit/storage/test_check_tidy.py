@@ -114,10 +114,13 @@ def test_unknown_columns_do_not_enter_a_table():
 def test_the_stage_writes_no_table_that_does_not_fit(tmp_path, monkeypatch):
     job = estimate_job({"kind": "binning", "widths": [0.1]}, MODEL)
     group, output = estimate_group(job), str(tmp_path / "table.parquet")
-    monkeypatch.setattr(binning, "estimate", lambda job, inputs: tidy_table(job, ROWS))
-    stage.run(group, {}, [output])
+    for name in ("Probe", "open_recording"):
+        monkeypatch.setattr(stage, name, lambda *given: None)
+    inputs = {"dataset": [""]}
+    monkeypatch.setattr(binning, "estimate", lambda job, recordings: tidy_table(job, ROWS))
+    stage.run(group, inputs, [output])
     assert len(read_table(output)) == len(ROWS)
-    monkeypatch.setattr(binning, "estimate", lambda job, inputs: tidy_table(job, [*ROWS, ROWS[0]]))
+    monkeypatch.setattr(binning, "estimate", lambda job, recordings: tidy_table(job, [*ROWS, ROWS[0]]))
     with pytest.raises(ValueError, match="same key"):
-        stage.run(group, {}, [str(tmp_path / "other.parquet")])
+        stage.run(group, inputs, [str(tmp_path / "other.parquet")])
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]

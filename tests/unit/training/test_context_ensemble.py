@@ -71,21 +71,22 @@ def by_hand(data, job, point, seed):
     alone = context_ensemble.Folds(job.model_copy(update={"seeds": seed + 1, "points": [point]}), data)
     training = point.training
     order, _ = alone._draw(training.epochs)
-    w = {name: value[seed].detach().clone().double().requires_grad_() for name, value in alone.parameters.items()}
+    w = {name: value[seed].clone().double().requires_grad_() for name, value in alone.stack.stacked().items()}
     x, y = alone.x[seed % SPEAKERS].double(), alone.y
     optimiser = torch.optim.SGD(w.values(), lr=training.learning_rate, momentum=training.momentum)
     sigma = math.sqrt(training.kernel_variance)
     for epoch in order[seed]:
         for index in epoch.split(training.batch_size):
-            hidden = torch.tanh(x[index] @ w["W1"].T + w["b1"].T)
-            logits = hidden @ w["W2"].T + w["b2"].T
+            hidden = torch.tanh(x[index] @ w["W1.weight"].T + w["W1.bias"])
+            logits = hidden @ w["W2.weight"].T + w["W2.bias"]
             distortion = nn.functional.cross_entropy(logits, y[index])
             layers = (hidden, logits.softmax(1))
             rate = sum(renyi.mutual_information(x[index], t, 2.0, [sigma, sigma]) for t in layers)
             beta = training.trade_off
             loss = distortion if math.isinf(beta) else (rate + beta * distortion) / (1 + beta)
-            loss = loss + training.l1 * (w["W1"].abs().sum() + w["W2"].abs().sum())
-            loss = loss + training.l2 * (w["W1"].square().sum() + w["W2"].square().sum())
+            matrices = (w["W1.weight"], w["W2.weight"])
+            loss = loss + training.l1 * sum(matrix.abs().sum() for matrix in matrices)
+            loss = loss + training.l2 * sum(matrix.square().sum() for matrix in matrices)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -100,7 +101,8 @@ def test_a_stacked_network_is_the_network_alone(data, tmp_path):
     for k, point in enumerate(job.points):
         for seed in (0, 5):
             for name, value in by_hand(data, job, point, seed).items():
-                torch.testing.assert_close(stacked.parameters[name][k * 6 + seed].double(), value, atol=2e-5, rtol=1e-3)
+                found = stacked.stack.stacked()[name][k * 6 + seed].double()
+                torch.testing.assert_close(found, value, atol=2e-5, rtol=1e-3)
 
 
 @pytest.mark.parametrize("done", [8, 24])  # of the 24 samples of an epoch
@@ -121,13 +123,13 @@ def test_an_interrupted_ensemble_ends_as_an_unbroken_one(data, tmp_path, capsys,
     resumed.train(State(tmp_path / "state", 1e9))
     assert "resuming at epoch 4" in capsys.readouterr().out
     unbroken.train(State(tmp_path / "none", 1e9))
-    for name, value in unbroken.parameters.items():
-        torch.testing.assert_close(resumed.parameters[name], value, rtol=0, atol=0)
+    for name, value in unbroken.stack.stacked().items():
+        torch.testing.assert_close(resumed.stack.stacked()[name], value, rtol=0, atol=0)
 
 
 def test_dropout_leaves_out_the_share_it_names(data):
     made = context_ensemble.Folds(folds_job(({"dropout": 0.25}, {}), 4, layers=(6, 400, 2)), data)
-    (mask,) = made._masks(50)
+    mask = made._masks(50)
     assert float((mask[:4] == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
     assert float(mask[:4].mean()) == pytest.approx(1.0, abs=0.02)
     assert (mask[4:] == 1).all()
@@ -156,15 +158,21 @@ def test_history_and_ratios_of_all_points_in_one_table(data, tmp_path):
     np.testing.assert_allclose(wide["ua"], wide[["recall:0", "recall:1"]].mean(axis=1), rtol=1e-5)
     weights = [f"{name}/weights.safetensors" for name in named]
     points = [PointLabels(point=f"trade_off~{b}", variant="", axes={"training.trade_off": b}) for b in (1.0, 37.0)]
-    section = {"kind": "ratios", "sizes": [8, 16], "held_out": 12, "batches": 3}
-    about = estimate_job(section, mlp((6, 5, 2)), experiment="x", points=points, seeds=5)
+    section = {
+        "kind": "renyi", "scope": "stack", "output": True, "alphas": [2.0], "kernel": "tensor", "maps": False, "batches": 3,
+        "batch_size": 12, "samples": ["train", "test"], "widths": [{"rule": "fixed", "variance": 0.2}, {"rule": "median"}],
+    }  # fmt: skip
+    about = estimate_job(section, mlp((6, 5, 2)), experiment="x", points=points, seeds=5, snapshots=[0, 3])
     files = {"weights": weights, "dataset": [data]}
     estimation.run(estimate_group(about), files, [str(tmp_path / "ratios.parquet")])
     table = pd.read_parquet(tmp_path / "ratios.parquet")
     assert set(table["trade_off"]) == {1.0, 37.0}
-    assert set(table["layer"]) == {"input", "X1", "X2"}
+    assert set(table["layer"]) == {"input", "T1", "output"}
+    assert set(table["samples"]) == {"train", "test"}
     values = table[table["quantity"] == "I_XT"]
     assert (values["value"] <= values["ceiling"] + 1e-9).all()
-    assert (table.loc[table["quantity"] == "joint_margin", "value"] > -1e-9).all()
+    assert (table.loc[table["quantity"] == "margin_joint", "value"] > -1e-9).all()
+    assert values["per_batch"].map(len).eq(3).all()
+    assert values["per_batch"].map(np.mean).to_numpy() == pytest.approx(values["value"].to_numpy())
     assert set(table.loc[table["trade_off"] == 1.0, "epoch"]) == {0, 3}
     assert set(table.loc[table["trade_off"] == 37.0, "epoch"]) == {3}

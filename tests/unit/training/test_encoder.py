@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import dataset_job, model, train_job
+from factories import dataset_job, model, started, train_job
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -16,6 +16,7 @@ from infoflow.config.jobs import ContextsJob
 from infoflow.data import contexts as contexts_data
 from infoflow.errors import InputError
 from infoflow.models.blstm import Blstm
+from infoflow.models.hooks import capture
 from infoflow.recording import contexts
 from infoflow.storage.hdf5 import read_h5, write_h5
 from infoflow.training import encoder
@@ -52,24 +53,25 @@ def encoder_job(seeds=1, epochs=3, **training):
 
 
 def test_padded_sequences_give_what_packed_ones_do():
-    model = Blstm(3, 4, 5, 2)
-    model.initialise(torch.Generator().manual_seed(0))
+    model = started(Blstm((3,), 4, 5, 2))
     lengths = torch.tensor([7, 3, 5])
     frames = torch.randn(3, 7, 3, generator=torch.Generator().manual_seed(1))
     packed = nn.LSTM(3, 4, bidirectional=True, batch_first=True)
-    for name, value in model.forwards.named_parameters():
+    for name, value in model.states.forwards.named_parameters():
         getattr(packed, name).data.copy_(value)
-    for name, value in model.backwards.named_parameters():
+    for name, value in model.states.backwards.named_parameters():
         getattr(packed, f"{name}_reverse").data.copy_(value)
     out, _ = packed(pack_padded_sequence(frames, lengths, batch_first=True, enforce_sorted=False))
     wanted, _ = pad_packed_sequence(out, batch_first=True)
-    _, context, states = model(frames, lengths)
-    torch.testing.assert_close(states, wanted)
+    with capture(model, {"states": "states", "context": "context"}) as values:
+        model(frames, lengths)
+    context = values["context"]
+    torch.testing.assert_close(values["states"], wanted)
     torch.testing.assert_close(context, wanted.sum(1) / lengths[:, None])
     context.square().sum().backward()
     (wanted.sum(1) / lengths[:, None]).square().sum().backward()
-    torch.testing.assert_close(model.forwards.weight_ih_l0.grad, packed.weight_ih_l0.grad)
-    torch.testing.assert_close(model.backwards.weight_hh_l0.grad, packed.weight_hh_l0_reverse.grad)
+    torch.testing.assert_close(model.states.forwards.weight_ih_l0.grad, packed.weight_ih_l0.grad)
+    torch.testing.assert_close(model.states.backwards.weight_hh_l0.grad, packed.weight_hh_l0_reverse.grad)
 
 
 def test_a_fold_tests_one_speaker_and_validates_on_the_other_of_the_session():
@@ -96,10 +98,18 @@ def test_batches_hold_every_training_sequence_once_and_like_lengths(data):
     assert max(int(made.lengths[b].max() - made.lengths[b].min()) for b in batches) < 7
 
 
+OPTIONS = [
+    {"trade_off": math.inf},
+    {"trade_off": 5.0},
+    {"dropout": 0.3, "l1": 1e-4, "l2": 1e-4, "orthonormal": 1e-3, "clustering_penalty": 0.01},
+    {"optimiser": "sgd", "momentum": 0.9, "dropout": 0.3},
+]
+
+
 @pytest.mark.parametrize("done", [1, 3])  # of three batches
-@pytest.mark.parametrize("trade_off", [math.inf, 5.0])
-def test_an_interrupted_encoder_ends_as_an_unbroken_one(data, tmp_path, capsys, trade_off, done):
-    job = encoder_job(seeds=2, epochs=4, loss="rate_distortion", trade_off=trade_off)
+@pytest.mark.parametrize("options", OPTIONS, ids=["cross-entropy", "rate", "penalties", "momentum"])
+def test_an_interrupted_encoder_ends_as_an_unbroken_one(data, tmp_path, capsys, options, done):
+    job = encoder_job(seeds=2, epochs=4, **{"loss": "rate_distortion"} | options)
     encoder.run(job, data, [str(tmp_path / "a")], str(tmp_path / "r"))
     path = tmp_path / "state.safetensors"
     broken = encoder.Sequences(job, data)
@@ -134,7 +144,7 @@ def test_the_best_epoch_on_the_validating_speaker_is_kept(data, tmp_path):
     made._start()
     stored = load_file(tmp_path / "weights.safetensors")
     own = {k.removeprefix("5/"): v for k, v in stored.items() if k.startswith("5/")}
-    made.model.load_stacked(own, 0)
+    made.model.load_state_dict({name: value[0] for name, value in own.items()})
     assert made.evaluate("test")["ua"] == pytest.approx(wide["test"]["ua"][chosen])
 
 

@@ -1,21 +1,26 @@
 """Stacked training against networks alone, brute-force references and an interrupted run."""
 
+import copy
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import dataset_job, train_job
+from factories import dataset_job, started, train_job
 from safetensors.torch import load_file
 
 from infoflow.data import stage
 from infoflow.errors import InputError
+from infoflow.estimators import renyi
+from infoflow.models.cnn import Cnn
+from infoflow.models.hooks import capture
 from infoflow.models.mlp import Mlp
+from infoflow.models.modules import Dropout, handed
 from infoflow.seeds import torch_generator
 from infoflow.training import ensemble
 from infoflow.training.ensemble import Ensemble
-from infoflow.training.optimisers import Adam, orthonormal_step
+from infoflow.training.optimisers import Adam, Orthonormal, Sgd
 from infoflow.training.resume import State
 
 CHAIN = {
@@ -61,7 +66,8 @@ def adam(**changes):
 def lenet(**changes):
     """Eight updates, four of which make an epoch; the 200 images hold three full batches."""
     updates = {"batch_size": 64, "epochs": 2, "steps_per_epoch": 4}
-    return train_job(LENET, loss="cross_entropy", snapshots=[0, 1, 5, 8], **updates | changes)
+    given = {"loss": "cross_entropy", "snapshots": [0, 1, 5, 8]}
+    return train_job(LENET, **given | updates | changes)
 
 
 def file_of(job):
@@ -85,13 +91,13 @@ def test_a_seed_of_a_stack_equals_the_seed_in_a_smaller_stack(job, data, tmp_pat
     dataset = data / file_of(job)
     many = trained(job, dataset, tmp_path)
     few = trained(job.model_copy(update={"seeds": 1}), dataset, tmp_path)
-    for name, value in few.parameters.items():
-        torch.testing.assert_close(many.parameters[name][:1], value, rtol=1e-4, atol=1e-6)
+    for name, value in few.stack.stacked().items():
+        torch.testing.assert_close(many.stack.stacked()[name][:1], value, rtol=1e-4, atol=1e-6)
 
 
 def test_points_of_a_stack_share_the_streams_of_a_seed(data, tmp_path):
     one = trained(adam(points=[{}, {}], epochs=2), data / "szt12.h5", tmp_path)
-    for value in one.parameters.values():
+    for value in one.stack.stacked().values():
         torch.testing.assert_close(value[:2], value[2:], rtol=1e-4, atol=1e-6)
 
 
@@ -101,8 +107,8 @@ def test_points_of_a_stack_may_have_learning_rates_of_their_own(kind, data_set, 
     stack = trained(kind(points=[{"learning_rate": rate} for rate in rates], epochs=2), data / data_set, tmp_path)
     for k, rate in enumerate(rates):
         alone = trained(kind(learning_rate=rate, epochs=2), data / data_set, tmp_path)
-        for name, value in alone.parameters.items():
-            torch.testing.assert_close(stack.parameters[name][2 * k : 2 * k + 2], value, rtol=1e-4, atol=1e-6)
+        for name, value in alone.stack.stacked().items():
+            torch.testing.assert_close(stack.stack.stacked()[name][2 * k : 2 * k + 2], value, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("job", [chain(seeds=2), adam(seeds=2, epochs=2)], ids=["sgd", "adam"])
@@ -110,8 +116,8 @@ def test_parts_of_a_batch_give_its_gradient(job, data, tmp_path):
     dataset = data / file_of(job)
     whole = trained(job, dataset, tmp_path)
     parts = with_training(job, micro_batch=9)  # does not divide the batch
-    for name, value in trained(parts, dataset, tmp_path).parameters.items():
-        torch.testing.assert_close(value, whole.parameters[name], rtol=1e-4, atol=1e-5)
+    for name, value in trained(parts, dataset, tmp_path).stack.stacked().items():
+        torch.testing.assert_close(value, whole.stack.stacked()[name], rtol=1e-4, atol=1e-5)
 
 
 def test_accumulated_gradients_add_up_from_step_to_step(data, tmp_path):
@@ -125,8 +131,8 @@ def test_accumulated_gradients_add_up_from_step_to_step(data, tmp_path):
             slope = 2 * (t - y[part]) * (1 - t**2)
             total += [(slope * x[part]).mean(), slope.mean()]
             w, b = w - 0.01 * total[0], b - 0.01 * total[1]
-    assert one.parameters["W1"].item() == pytest.approx(w, abs=1e-5)
-    assert one.parameters["b1"].item() == pytest.approx(b, abs=1e-5)
+    assert one.stack.stacked()["W1.weight"].item() == pytest.approx(w, abs=1e-5)
+    assert one.stack.stacked()["W1.bias"].item() == pytest.approx(b, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -167,28 +173,40 @@ def test_an_interrupted_run_equals_an_unbroken_one(job, data, tmp_path, monkeypa
     assert broken == whole
 
 
-def test_adam_equals_torchs():
-    start = {"W1": torch.randn(1, 3, 2, generator=torch.Generator().manual_seed(0))}
-    theirs = start["W1"].clone().requires_grad_()
-    ours, reference = Adam(start, 0.01, 1), torch.optim.Adam([theirs], lr=0.01)
+@pytest.mark.parametrize("kind", ["adam", "sgd", "momentum"])
+def test_optimisers_equal_torchs(kind):
+    network = started(Mlp((2,), [2, 3], ["linear"]))
+    theirs = network.W1.weight.detach().clone().requires_grad_()
+    stack = network.stack([network])
+    momentum = 0.9 if kind == "momentum" else 0.0
+    ours = Adam(stack, 0.01) if kind == "adam" else Sgd(stack, 0.01, momentum)
+    reference = {
+        "adam": torch.optim.Adam([theirs], lr=0.01),
+        "sgd": torch.optim.SGD([theirs], lr=0.01),
+        "momentum": torch.optim.SGD([theirs], lr=0.01, momentum=0.9),
+    }[kind]
     for k in range(20):
-        for parameter in (start["W1"], theirs):
-            (parameter * torch.arange(6.0).view(1, 3, 2) - k).square().sum().backward()
+        for parameter in (stack.weights[0][0], theirs):
+            (parameter * torch.arange(6.0).view(3, 2) - k).square().sum().backward()
         ours.step()
         reference.step()
         reference.zero_grad()
-    torch.testing.assert_close(start["W1"].detach(), theirs.detach(), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(stack.weights[0][0].detach(), theirs.detach(), rtol=1e-5, atol=1e-7)
 
 
 def test_orthonormal_step_leaves_the_last_layer_and_unregularised_networks_alone():
-    draw = torch.Generator().manual_seed(0)
-    parameters = {f"W{k}": torch.randn(2, 3, 3, generator=draw) for k in (1, 2)}
-    before = {name: value.clone() for name, value in parameters.items()}
-    orthonormal_step(parameters, torch.tensor([0.0, 0.1]))
-    w = before["W1"][1]
-    torch.testing.assert_close(parameters["W1"][1], w - 0.1 * (w @ w.T @ w - w))
-    torch.testing.assert_close(parameters["W1"][0], before["W1"][0])
-    torch.testing.assert_close(parameters["W2"], before["W2"])
+    mlps = [started(Mlp((3,), [3, 3, 3], ["tanh", "linear"]), seed) for seed in range(2)]
+    cnns = [started(Cnn((1, 12, 12), [3], [], 2), seed) for seed in range(2)]
+    for networks, first in ((mlps, "W1.weight"), (cnns, "conv1.weight")):
+        stack = networks[0].stack(networks)
+        before = {name: value.clone() for name, value in stack.stacked().items()}
+        assert Orthonormal(stack, torch.zeros(2)).parts == []
+        Orthonormal(stack, torch.tensor([0.0, 0.1])).step()
+        after = stack.stacked()
+        w = before[first][1].flatten(1)
+        torch.testing.assert_close(after[first][1].flatten(1), w - 0.1 * (w @ w.T @ w - w))
+        torch.testing.assert_close(after[first][0], before[first][0])
+        assert all(torch.equal(after[name], before[name]) for name in before if name != first)
 
 
 def test_a_value_that_is_not_finite_names_experiment_point_and_seed(data, tmp_path):
@@ -207,35 +225,17 @@ def test_shuffled_labels_keep_the_inputs_and_permute_the_targets(data):
 def test_weights_hold_every_snapshot(data, tmp_path):
     ensemble.run(chain(), str(data / "four.h5"), [str(tmp_path / "out")], str(tmp_path / "resume"))
     stored = load_file(tmp_path / "out" / "weights.safetensors")
-    assert set(stored) == {f"{epoch}/{name}" for epoch in (0, 6) for name in ("W1", "b1")}
-    assert stored["0/W1"].shape == (2, 1, 1)
+    assert set(stored) == {f"{epoch}/{name}" for epoch in (0, 6) for name in ("W1.weight", "W1.bias")}
+    assert stored["0/W1.weight"].shape == (2, 1, 1)
 
 
 def test_truncated_normal_weights_have_the_deviation_of_their_fan_out_and_end_at_two_of_them():
     model = Mlp((200,), [200, 100, 50, 1], ["tanh", "tanh", "linear"], initialisation="truncated_normal")
-    parameters = model.initialise([torch.Generator().manual_seed(seed) for seed in range(3)])
-    for name, fan_out in (("W1", 100), ("W2", 50)):
-        scaled = parameters[name] * fan_out**0.5
+    for layer, fan_out in ((started(model).W1, 100), (model.W2, 50)):
+        scaled = layer.weight.detach() * fan_out**0.5
         assert 1.9 < float(scaled.abs().max()) <= 2
-        assert float(scaled.std()) == pytest.approx(0.8796, rel=0.02)  # of a standard normal cut at ±2
-        assert not parameters[f"b{name[1]}"].any()
-    assert not torch.equal(parameters["W1"][0], parameters["W1"][1])
-
-
-@pytest.mark.parametrize("activations", [["tanh", "tanh"], ["linear", "linear"]])
-def test_propagated_moments_agree_with_noisy_passes(activations):
-    draw = torch.Generator().manual_seed(0)
-    model = Mlp((3,), [3, 2, 2], activations, observe="all")
-    parameters = {k: v[0].double() for k, v in model.initialise([draw]).items()}
-    x, std, count = torch.randn(1, 3, generator=draw, dtype=torch.float64), 0.02, 200_000
-    noise = std * torch.randn(1, 4, count, generator=draw, dtype=torch.float64)
-    stacked = {k: v[None] for k, v in parameters.items()}
-    _, passes = model.forward(stacked, x[None].expand(1, count, 3), noise)
-    for layer, samples in zip(model.moments(parameters, x, std).values(), passes, strict=True):
-        covariance = torch.cov(samples[0].T)
-        torch.testing.assert_close(layer.covariance[0], covariance, rtol=0.02, atol=0.02 * std**2)
-        shift = samples[0].mean(0) - layer.mean[0]
-        assert (shift - layer.shift[0]).abs().max() < 5 * math.sqrt(covariance.max() / count)
+        assert float(scaled.std()) == pytest.approx(0.8796, rel=0.03)  # of a standard normal cut at ±2
+        assert not layer.bias.any()
 
 
 def test_training_by_updates_drops_the_last_batch_and_counts_epochs_in_updates(data, tmp_path):
@@ -247,7 +247,7 @@ def test_training_by_updates_drops_the_last_batch_and_counts_epochs_in_updates(d
     weights = load_file(tmp_path / "p" / "weights.safetensors")
     one = Ensemble(job, str(data / "digits.h5"))
     stream = torch_generator(1, 0, "training")
-    network = reference({k: v[0].detach() for k, v in one.parameters.items()})
+    network = reference({k: v[0] for k, v in one.stack.stacked().items()})
     optimiser, made = torch.optim.SGD(network.parameters(), lr=0.01), 0
     for _ in range(3):  # passes over the set
         order = torch.randperm(200, generator=stream)
@@ -258,9 +258,7 @@ def test_training_by_updates_drops_the_last_batch_and_counts_epochs_in_updates(d
             torch.nn.functional.cross_entropy(network(one._inputs(one.x)[0, batch]), one.y[0, batch]).backward()
             optimiser.step()
             made += 1
-    for value, name in zip(
-        network.parameters(), ("C1", "bC1", "C2", "bC2", "D1", "bD1", "D2", "bD2", "D3", "bD3"), strict=True
-    ):
+    for value, name in zip(network.parameters(), one.stack.stacked(), strict=True):
         torch.testing.assert_close(weights[f"8/{name}"][0], value.detach(), rtol=1e-4, atol=1e-6)
 
 
@@ -271,11 +269,83 @@ def reference(parameters):
         nn.Conv2d(1, 2, 5, padding=2), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(2, 3, 5), nn.Sigmoid(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(75, 8), nn.Sigmoid(), nn.Linear(8, 6), nn.Sigmoid(), nn.Linear(6, 10),
     )  # fmt: skip
-    names = {"0": "C1", "3": "C2", "7": "D1", "9": "D2", "11": "D3"}
-    network.load_state_dict(
-        {f"{k}.{w}": parameters[p + n] for k, n in names.items() for w, p in (("weight", ""), ("bias", "b"))}
-    )
+    network.load_state_dict(dict(zip(network.state_dict(), parameters.values(), strict=True)))
     return network
+
+
+@pytest.mark.parametrize(
+    "option", ["momentum", "l1", "l2", "class_weights", "orthonormal", "dropout", "rate", "scatter"]
+)
+def test_what_the_trainer_can_do_goes_for_convolutional_networks(option, data):
+    """Two updates of one network against the same by hand with torch.nn."""
+    changes = {
+        "momentum": {"momentum": 0.9}, "l1": {"l1": 0.01}, "l2": {"l2": 0.02}, "class_weights": {"class_weights": True},
+        "orthonormal": {"orthonormal": 0.01}, "dropout": {"dropout": 0.4}, "scatter": {"clustering_penalty": 0.3},
+        "rate": {"loss": "rate_distortion", "trade_off": 5.0, "divide_loss": True},
+    }[option]  # fmt: skip
+    ours = Ensemble(lenet(seeds=1, **{"learning_rate": 0.1} | changes), str(data / "digits.h5"))
+    network, draw = copy.deepcopy(ours.stack.members[0]), torch.Generator()
+    draw.set_state(ours.streams[0].get_state())
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=changes.get("momentum", 0))
+    x, y = ours._inputs(ours.x)[0, :64], ours.y[0, :64]
+    for _ in range(2):
+        for _ in ours._steps(torch.arange(64)[None], None, 0):
+            pass
+        optimiser.zero_grad()
+        by_hand(network, x, y, option, draw, ours.y[0]).backward()
+        optimiser.step()
+        if option == "orthonormal":
+            with torch.no_grad():
+                for name, parameter in list(network.named_parameters())[:-2]:
+                    if name.endswith("weight"):
+                        w = parameter.flatten(1)
+                        parameter -= 0.01 * (w @ w.T @ w - w).view_as(parameter)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(ours.stack.stacked()[name][0], value, rtol=1e-3, atol=1e-6)
+
+
+def by_hand(network, x, y, option, draw, labels):
+    """The loss of one convolutional network under an option."""
+    uniform = torch.rand(14, 64, generator=draw) if option == "dropout" else None
+    masks = (uniform < 0.6) / 0.6 if option == "dropout" else None
+    with handed(network, Dropout, masks), capture(network, network.layers) as values:
+        output = network(x)
+    weights = None
+    if option == "class_weights":
+        counts = labels.bincount(minlength=10)
+        weights = 200 / (10 * counts)
+    sample = torch.nn.functional.cross_entropy(output, y, reduction="none")
+    loss = (sample * weights[y] if weights is not None else sample).mean()
+    matrices = [p for p in network.parameters() if p.dim() > 1]
+    if option == "l1":
+        loss = loss + 0.01 * sum(w.abs().sum() for w in matrices)
+    if option == "l2":
+        loss = loss + 0.02 * sum(w.square().sum() for w in matrices)
+    if option == "scatter":
+        f = values["F2"]
+        means = torch.stack([f[y == c].mean(0) if (y == c).any() else f[0] for c in range(10)])
+        loss = loss + 0.3 * (f - means[y]).square().sum(1).mean()
+    if option == "rate":
+        sigma = math.sqrt(0.2)
+        layers = [*(value.flatten(1) for value in values.values()), output.softmax(1)]
+        rate = sum(renyi.mutual_information(x.flatten(1), layer, 2.0, [sigma, sigma]) for layer in layers)
+        loss = (rate + 5 * loss) / 6
+    return loss
+
+
+@pytest.mark.parametrize("kind", ["mlp", "simple_cnn", "resnet18", "vgg11"])
+def test_every_option_at_once_trains_any_family(kind, data, tmp_path):
+    sections = {
+        "mlp": {"layers": [784, 6, 10], "activations": ["tanh", "linear"]}, "simple_cnn": {"filters": [2, 3]},
+        "resnet18": {"filters": [2, 2, 3, 3]}, "vgg11": {"filters": [2, 2, 3, 3, 4], "dense": [5]},
+    }  # fmt: skip
+    options = {
+        "loss": "rate_distortion", "trade_off": 5.0, "divide_loss": True, "momentum": 0.5, "dropout": 0.2, "l1": 1e-4,
+        "l2": 1e-4, "class_weights": True, "orthonormal": 1e-3, "clustering_penalty": 1e-2,
+    }  # fmt: skip
+    job = train_job({"kind": kind, **sections[kind]}, batch_size=64, epochs=1, **options)
+    one = trained(job, data / "digits.h5", tmp_path)
+    assert np.isfinite(one.history["value"]).all()
 
 
 def test_a_batch_larger_than_the_set_is_refused(data, tmp_path):

@@ -141,29 +141,32 @@ def ratios(results: Results) -> pd.DataFrame:
     Columns: experiment, variant, axis, setting, fold, trained, on, n, width, layer, ratio, std_error, input (S(K)/log2 n),
     entropy (S(K^l)/log2 n), joint_margin, least_I, negative_I.
     """
-    made = []
+    parts = []
     order = results.attributes("contexts")["folds"]
     for experiment in (RD, SHUFFLED, WIDE, LOGISTIC, *PENALTIES.values()):
         table = results.estimates(experiment)
-        keys = ["variant", "axis", "setting", "seed", "epoch", "estimator_settings"]
+        keys = ["variant", "axis", "setting", "seed", "epoch", "samples", "n", "estimator_settings"]
         table = table.assign(estimator_settings=table["settings"], **_axis(table))
-        wide = table.pivot_table(index=[*keys, "layer"], columns="quantity", values="value").reset_index()
-        errors = table[table["quantity"] == "I_XT"].set_index([*keys, "layer"])["std_error"]
+        wide = table.pivot_table(index=[*keys, "layer", "depth"], columns="quantity", values="value").reset_index()
+        information = table[table["quantity"] == "I_XT"].set_index([*keys, "layer"])
+        negative = information["per_batch"].map(lambda values: np.mean(np.asarray(values) < 0))
         inputs = wide[wide["layer"] == "input"].set_index(keys)["S_X"]
         layers = wide[wide["layer"] != "input"].drop(columns="S_X")
-        layers = layers.join(inputs, on=keys).join(errors, on=[*keys, "layer"])
-        parsed = layers["estimator_settings"].map(json.loads)
-        for name in ("on", "n", "width"):
-            layers[name] = parsed.map(lambda one, name=name: one[name])
+        layers = layers.join(inputs, on=keys)
+        layers = layers.join(information[["std_error"]].assign(negative_I=negative), on=[*keys, "layer"])
+        layers["layer"] = "X" + layers["depth"].astype(str)  # as the document counts them, the softmax last
+        layers["on"] = layers["samples"].map({"train": "train", "test": "held_out"})
+        layers["width"] = layers["estimator_settings"].map(lambda text: json.loads(text)["rule"])
         ceiling = np.log2(layers["n"].astype(float))
         layers["ratio"], layers["std_error"] = layers["I_XT"] / layers["S_X"], layers["std_error"] / layers["S_X"]
         layers["input"], layers["entropy"] = layers["S_X"] / ceiling, layers["S_T"] / ceiling
         layers["fold"], layers["trained"] = [int(order[s % len(order)]) for s in layers["seed"]], layers["epoch"] > 0
+        layers = layers.rename(columns={"margin_joint": "joint_margin", "margin_sum": "least_I"})
         by = ["variant", "axis", "setting", "fold", "trained", "on", "n", "width", "layer"]
         means = layers.groupby(by, dropna=False)[["ratio", "std_error", "input", "entropy", "negative_I"]].mean()
         least = layers.groupby(by, dropna=False)[["joint_margin", "least_I"]].min()
-        made.append(means.join(least).reset_index().assign(experiment=experiment))
-    return pd.concat(made, ignore_index=True)
+        parts.append(means.join(least).reset_index().assign(experiment=experiment))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _axis(table: pd.DataFrame) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Net:
         return 100 * last.sort_values("seed")["value"].to_numpy()
 
 
-def control_of(settings: str) -> str:
+def control_of(settings: str, samples: str) -> str:
     """Name of the kernel rule, order and samples of a row's estimate; empty: a combination that no verdict uses."""
     rule = json.loads(settings)
     if "alpha" not in rule:
@@ -86,7 +86,7 @@ def control_of(settings: str) -> str:
         "rescaled": rule["rescaled"],
         f"α = {rule['alpha']:g}": rule["alpha"] != 1.01,
         TENSOR: rule["kernel"] == "tensor",
-        TRAIN: rule["samples"] == "train",
+        TRAIN: samples == "train",
     }
     names = [name for name, differs in changed.items() if differs]
     if not names:
@@ -97,9 +97,10 @@ def control_of(settings: str) -> str:
 def labelled(results: Results, experiment: str) -> pd.DataFrame:
     """An experiment's estimates with the columns `control`, and `order`: most batches first."""
     table = results.estimates(experiment)
-    found = {settings: control_of(settings) for settings in table["settings"].unique()}
-    batches = {settings: -json.loads(settings).get("batches", 0) for settings in found}
-    return table.assign(control=table["settings"].map(found), order=table["settings"].map(batches))
+    pairs = pd.MultiIndex.from_frame(table[["settings", "samples"]])
+    found = {pair: control_of(*pair) for pair in pairs.unique()}
+    batches = {settings: -json.loads(settings).get("batches", 0) for settings, _ in found}
+    return table.assign(control=pairs.map(found), order=table["settings"].map(batches))
 
 
 def nets(results: Results, experiment: str) -> dict[tuple[str, ...], Net]:

@@ -10,28 +10,37 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob
-from infoflow.estimation import recorded_layers
-from infoflow.estimation.rows import Inputs, Row, relative_width, table
+from infoflow.estimation import layers
+from infoflow.estimation.rows import Row, relative_width
 from infoflow.estimators import noisy
 from infoflow.estimators._common import count_ties
+from infoflow.recording.recording import Recording
+from infoflow.seeds import torch_generator
 from infoflow.storage.files import canonical_json
 
 
-def estimate(job: EstimateJob, inputs: Inputs) -> pd.DataFrame:
-    """Tidy rows of every recorded layer, seed and snapshot."""
-    return table(job, recorded_layers.rows(job, inputs["activations"][0], layer_rows))
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+    """Tidy rows of every layer, seed and snapshot with noisy passes."""
+    return layers.of_points(job, recordings, lambda recording: _rows(job, recording))
 
 
-def layer_rows(
-    job: EstimateJob, layer: dict[str, Tensor], labels: Tensor, depth: int, generator: torch.Generator
-) -> Iterator[Row]:
+def _rows(job: EstimateJob, recording: Recording) -> Iterator[Row]:
+    for seed, snapshots in recording.epochs.items():
+        for snapshot in snapshots:
+            for depth, layer in enumerate(recording.layers, start=1):
+                if passes := recording.passes(seed, snapshot, layer):
+                    place = {**layers.when(job, seed, snapshot), "layer": layer, "depth": depth}
+                    generator = torch_generator(job.seed, seed, "estimate", snapshot, depth)
+                    yield from ({**place, **row} for row in rows(job, passes, depth, generator))
+        print(f"seed {seed}: {len(snapshots)} snapshots", flush=True)
+
+
+def rows(job: EstimateJob, recorded: dict[str, Tensor], depth: int, generator: torch.Generator) -> Iterator[Row]:
     """I(X;T) by sample propagation, with equal numbers of passes in both terms and as published.
 
     The bias bound of the equal-replica estimates is their largest change from one count to the next.
     """
-    if "replicas" not in layer:
-        return
-    passes = layer["replicas"].double()  # (count, n, d)
+    passes = recorded["replicas"].double()  # (count, n, d)
     queries = job.section.queries
     inputs = torch.randperm(passes.shape[1], generator=generator)[:queries]
 
@@ -57,7 +66,7 @@ def layer_rows(
         }
     if job.section.published:
         outer, inner = job.section.published
-        result = estimate(passes[:outer], layer["conditional"][:inner].double())
+        result = estimate(passes[:outer], recorded["conditional"][:inner].double())
         yield {
             **common,
             "settings": canonical_json({"published": [outer, inner]}),

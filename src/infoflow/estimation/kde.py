@@ -1,0 +1,42 @@
+"""Kernel-density bounds on I(X;T) and I(T;Y), for Gaussian noise that the analysis adds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from infoflow.config.jobs import EstimateJob
+from infoflow.estimation import layers
+from infoflow.estimation.layers import Layer
+from infoflow.estimation.rows import Row, known, label_entropy, near_ceiling
+from infoflow.estimators import kde
+from infoflow.recording.recording import Recording
+from infoflow.storage.files import canonical_json
+
+
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+    """Tidy rows of every layer, seed and snapshot."""
+    return layers.table_of(job, recordings, rows)
+
+
+def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
+    """I_XT (kind upper, lower), h_T (upper) and I_TY (upper, lower and the rigorous pair) of the mixture over the samples."""
+    values, labels = layer.values, layer.labels
+    variances = job.section.variances
+    given = values.new_zeros(len(values), dtype=int) if labels is None else labels
+    table = kde.table(values, given, variances)
+    named = [("I_XT", "upper", "input_upper"), ("I_XT", "lower", "input_lower"), ("h_T", "upper", "entropy_upper")]
+    ceilings = {"I_XT": math.log(len(values)), "h_T": math.nan}
+    if labels is not None:
+        named += [("I_TY", kind, f"label_{kind}") for kind in kde.LABEL_BOUNDS]
+        ceilings["I_TY"] = label_entropy(labels)
+    for k, variance in enumerate(variances):
+        common = {**known(values, math.sqrt(variance)), "refers_to": "sample"}
+        for quantity, kind, name in named:
+            row = {
+                **common, "quantity": quantity, "kind": kind, "settings": canonical_json({"variance": variance}),
+                "value": float(table[name][k]), "ceiling": ceilings[quantity],
+            }  # fmt: skip
+            yield row if quantity == "I_TY" else near_ceiling(row)

@@ -1,0 +1,28 @@
+"""Nearest-neighbour entropy of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from infoflow.config.jobs import EstimateJob
+from infoflow.estimation import layers
+from infoflow.estimation.layers import Layer
+from infoflow.estimation.rows import Row, known
+from infoflow.estimators import knn
+from infoflow.recording.recording import Recording
+from infoflow.storage.files import canonical_json
+
+
+def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+    """Tidy rows of every layer, seed and snapshot."""
+    return layers.table_of(job, recordings, rows)
+
+
+def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
+    """Kozachenko–Leonenko entropy; repeated rows stay in, and set the value through the offset where they are many."""
+    k, offset = job.section.neighbour, job.section.offset
+    settings = canonical_json({"d": layer.values.shape[1], "k": k, "offset": offset})
+    value = float(knn.entropy(layer.values, k, offset=offset))
+    yield {**known(layer.values), "quantity": "h_T", "settings": settings, "value": value}
