@@ -43,7 +43,7 @@ def test_every_job_of_every_config_is_fine(overlay, tmp_path):
             "kong_f2.training.learning_rate: Input should be",
         ),
         ("experiments: {kong_f2: {dataset: nowhere}}", "unknown id 'nowhere'"),
-        ("experiments: {kong_f2: {estimators: [renyi_planes]}}", "renyi_planes (renyi) reads models of kind"),
+        ("experiments: {yu_baseline: {estimators: [linearised]}}", "linearised (linearised) needs noise after"),
     ],
 )
 def test_a_fault_of_an_overlay_is_said_with_its_file(text, words, tmp_path):
