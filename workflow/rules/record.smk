@@ -10,9 +10,7 @@ rule activations:
     """Layers of a block of networks, of experiments that keep them."""
     input:
         weights=f"{PLAN.root}/train/{{experiment}}/{{point}}/weights.safetensors",
-        dataset=lambda wildcards: PLAN.dataset_of(
-            wildcards.experiment, wildcards.point
-        ),
+        dataset=lambda wildcards: PLAN.dataset_of(wildcards.experiment, wildcards.point),
         src=lambda wildcards: PLAN.record_sources(wildcards.experiment),
     output:
         f"{PLAN.root}/activations/{{experiment}}/{{point}}/{{block}}.h5",
