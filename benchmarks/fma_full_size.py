@@ -150,7 +150,7 @@ def snapshots(plan: Plan, estimator: str) -> int:
         for point in job.points:
             if estimator in plan.experiments[job.experiment].estimators:
                 made = plan.estimate_settings(job.experiment, point.id, "all", estimator)
-                count += len(made.snapshots) * made.seeds
+                count += sum(map(len, made.epochs.values()))
     return count
 
 
@@ -159,7 +159,7 @@ def estimate(plan: Plan, name: str, estimator: str, data: Path, root: Path) -> t
     job = next(job for job in padova(plan) if job.experiment == name)
     point = job.points[0].id
     settings = plan.estimate_settings(name, point, "all", estimator)
-    group = EstimateGroup(jobs=[settings.model_copy(update={"snapshots": [1], "seeds": 1})])
+    group = EstimateGroup(jobs=[settings.model_copy(update={"epochs": {settings.first_seed: [1]}})])
     inputs = {"weights": [str(root / name / point / "weights.safetensors")], "dataset": [str(data)]}
     outputs = job_file(root, [str(root / f"{name}.{estimator}.parquet")])
     return command(root, "estimate", group, "--inputs", job_file(root, inputs), "--outputs", outputs)

@@ -14,7 +14,7 @@ from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, known, label_entropy, near_ceiling
 from infoflow.estimators import binning
-from infoflow.estimators._common import row_groups
+from infoflow.estimators._common import ratio, row_groups
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
@@ -49,8 +49,9 @@ def rows(job: EstimateJob, layer: Layer, run: tuple[float, float, int] | None = 
     """
     values, labels = layer.values, layer.labels
     n, d = values.shape
+    columns, deviation = known(values)
     for shown, options, width in choices(job, run):
-        common = {**known(values, width), "settings": canonical_json(shown)}
+        common = {**columns, "relative_width": ratio(width, deviation), "settings": canonical_json(shown)}
         if labels is None:
             yield near_ceiling({**common, **_entropy(binning.entropy(values, **options), n, d, options)})
             continue
@@ -59,7 +60,7 @@ def rows(job: EstimateJob, layer: Layer, run: tuple[float, float, int] | None = 
         yield {**common, "quantity": "I_TY", "value": float(information), "ceiling": label_entropy(labels)}
     sizes = row_groups(values)[1]
     distinct = {"quantity": "distinct_rows", "value": float(len(sizes)), "ceiling": float(n), "unit": "count"}
-    yield {**known(values), **distinct}
+    yield {**columns, **distinct}
 
 
 def _entropy(value: Tensor, n: int, d: int, options: Row) -> Row:

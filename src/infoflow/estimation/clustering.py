@@ -11,8 +11,9 @@ import torch
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
-from infoflow.estimation.rows import Row, known, near_ceiling, spread
+from infoflow.estimation.rows import Row, known, near_ceiling
 from infoflow.estimators import clustering
+from infoflow.estimators._common import ratio
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
@@ -25,7 +26,8 @@ def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
 def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
     """Clustering measures of the noiseless layer; without classes those of all pairs alone."""
     values, labels, section = layer.values, layer.labels, job.section
-    n, common = len(values), known(values, section.width)
+    n, (columns, deviation) = len(values), known(values)
+    common = {**columns, "relative_width": ratio(section.width, deviation)}
     entropy = {
         "quantity": "H_T",
         "value": float(clustering.binned_entropy(values, section.width)),
@@ -40,6 +42,6 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> 
     if labels is None:
         measures = {name: value for name, value in measures.items() if name.startswith("overall")}
     measures["saturated_fraction"] = clustering.saturated_fraction(values, section.saturation)
-    measures["overall_std"] = spread(values)
+    measures["overall_std"] = deviation
     for name, value in measures.items():
         yield {"quantity": name, "value": float(value), "unit": "none", "n": n, "flag": common["flag"]}

@@ -12,6 +12,7 @@ from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, known, label_entropy, near_ceiling
 from infoflow.estimators import kde
+from infoflow.estimators._common import ratio
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
@@ -32,8 +33,9 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> 
     if labels is not None:
         named += [("I_TY", kind, f"label_{kind}") for kind in kde.LABEL_BOUNDS]
         ceilings["I_TY"] = label_entropy(labels)
+    columns, deviation = known(values)
     for k, variance in enumerate(variances):
-        common = {**known(values, math.sqrt(variance)), "refers_to": "sample"}
+        common = {**columns, "relative_width": ratio(math.sqrt(variance), deviation), "refers_to": "sample"}
         for quantity, kind, name in named:
             row = {
                 **common, "quantity": quantity, "kind": kind, "settings": canonical_json({"variance": variance}),

@@ -25,4 +25,5 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> 
     k, offset = job.section.neighbour, job.section.offset
     settings = canonical_json({"d": layer.values.shape[1], "k": k, "offset": offset})
     value = float(knn.entropy(layer.values, k, offset=offset))
-    yield {**known(layer.values), "quantity": "h_T", "settings": settings, "value": value}
+    columns, _ = known(layer.values)
+    yield {**columns, "quantity": "h_T", "settings": settings, "value": value}

@@ -13,6 +13,7 @@ from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, known, spread
 from infoflow.estimators import noisy
+from infoflow.estimators._common import ratio
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
@@ -36,8 +37,10 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording) -> Iterator[Row]:
         mean, shift, covariance = factor * mean, factor * shift, factor**2 * (covariance - noise) + noise
     result = noisy.linearised(mean, covariance, draws=job.section.draws, generator=layer.generator(job))
     second_order = (shift * torch.linalg.solve(covariance, shift)).sum(1).mean() / 2
+    columns, deviation = known(mean)
     yield {
-        **known(mean, job.model.noise_std),
+        **columns,
+        "relative_width": ratio(job.model.noise_std, deviation),
         "quantity": "I_XT",
         "settings": canonical_json({"draws": job.section.draws, "overall_std": job.section.overall_std}),
         "value": float(result.value),

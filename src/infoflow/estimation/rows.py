@@ -38,18 +38,10 @@ def mean_and_error(values: Tensor) -> Row:
     return {"value": float(values.mean()), "std_error": error, "per_batch": values.tolist()}
 
 
-def known(layer_values: Tensor, width: float | None = None) -> Row:
-    """What is known of a layer (n, d) whatever the estimator: samples, ties, relative width, and whether it is dead.
-
-    Args:
-        layer_values: noiseless values, (n, d).
-        width: of a bin or of the noise, in the layer's own unit; None where there is none.
-    """
-    deviation = float(spread(layer_values))
-    columns: Row = {"n": len(layer_values), "ties": count_ties(layer_values), "flag": "" if deviation else "dead"}
-    if width is not None:
-        columns["relative_width"] = ratio(width, deviation)
-    return columns
+def known(values: Tensor) -> tuple[Row, float]:
+    """What is known of a layer (n, d) whatever the estimator: samples, ties, whether it is dead; and its spread."""
+    deviation = float(spread(values))
+    return {"n": len(values), "ties": count_ties(values), "flag": "" if deviation else "dead"}, deviation
 
 
 def near_ceiling(row: Row) -> Row:

@@ -55,7 +55,6 @@ class Recording:
             snapshot: of its training.
             index: samples, (n,).
             layers: names, among them perhaps `output`, the network's output, of classifiers its softmax.
-
         """
         raise NotImplementedError
 

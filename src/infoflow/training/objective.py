@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from infoflow.config.training import Training
+from infoflow.errors import InputError
 from infoflow.models.stack import Stack
 from infoflow.training.losses import class_scatter, per_sample_loss
 
@@ -19,6 +20,9 @@ class Objective:
         trainings: settings of each point.
         seeds: networks of each point.
         layers: names of the networks' layers.
+
+    Raises:
+        InputError: a penalty on a hidden layer is asked for where there is none.
     """
 
     def __init__(self, trainings: list[Training], seeds: int, layers: list[str]) -> None:
@@ -35,6 +39,8 @@ class Objective:
         self.dropout = per_net([one.dropout for one in trainings])
         # asked at every step
         self.scattered, self.dropped = bool(self.scatter.any()), bool(self.dropout.any())
+        if self.scattered and not layers:
+            raise InputError("training.clustering_penalty: is of the last hidden layer, and the network has none")
         self.rated = self.training.loss == "rate_distortion" and bool(torch.isfinite(self.trade_off).any())
         # by name: no other training depends on the estimators
         self.rate = importlib.import_module("infoflow.training.rate_distortion") if self.rated else None
