@@ -64,8 +64,8 @@ STAGES = {
         "TruthJob", "infoflow.truth.stage:run", ("output",),
     ),
     "sweeps": Stage(
-        "Sweep kernel and bin widths, and recompute the counterexamples to subadditivity.",
-        "SweepsJob", "infoflow.truth.stage:run_sweeps", ("widths", "subadditivity"),
+        "Sweep kernel and bin widths, recompute the counterexamples to subadditivity, and test every estimator's consistency.",
+        "SweepsJob", "infoflow.truth.stage:run_sweeps", ("widths", "subadditivity", "consistency"),
     ),
     "claims": Stage(
         "Decide the claims of a document and write the tables its figures are drawn from.",

@@ -1,7 +1,7 @@
 """The benchmark of truth: every estimator on tasks whose mutual information is known.
 
 Inputs:  none, the tasks are drawn
-Outputs: results/truth/part<k>.parquet, results/truth/{widths,subadditivity}.parquet
+Outputs: results/truth/part<k>.parquet, results/truth/{widths,subadditivity,consistency}.parquet
 """
 
 
@@ -29,7 +29,7 @@ rule truth:
 
 
 rule truth_sweeps:
-    """Kernel and bin widths on fixed samples, and the counterexamples to subadditivity."""
+    """Kernel and bin widths on fixed samples, the counterexamples to subadditivity, and what every information must do."""
     input:
         src=sources("infoflow.truth.stage"),
     output:
@@ -49,4 +49,4 @@ rule truth_sweeps:
         "sweeps of kernel and bin widths"
     shell:
         "infoflow sweeps --settings {params.settings:q} --widths {output.widths:q}"
-        " --subadditivity {output.subadditivity:q} > {log:q} 2>&1"
+        " --subadditivity {output.subadditivity:q} --consistency {output.consistency:q} > {log:q} 2>&1"

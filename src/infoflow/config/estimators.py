@@ -222,14 +222,34 @@ class Knn(MapEstimator):
     )
 
 
+class Quantised(LayerEstimator):
+    """Exact I(X;Q) and I(Q;Y) of the network with its layers rounded to few levels, by counting (Lorenzen et al. 2022)."""
+
+    kind: Literal["quantised"]
+    bits: Annotated[list[Annotated[int, Field(ge=1, le=16)]], Field(min_length=1)] = Field(
+        [8], description="of a unit: 2^bits levels from a layer's least to its greatest value"
+    )
+
+    @model_validator(mode="after")
+    def _hidden_layers_alone(self) -> Quantised:
+        if self.output:
+            raise ValueError("output: hidden layers are quantised, the output is not")
+        return self
+
+    @property
+    def from_file(self) -> bool:
+        """Files hold the layers as they are."""
+        return False
+
+
 class Clustering(MapEstimator):
-    """Within- and between-class distances, cosine similarities, saturated fraction, binned entropy."""
+    """Within- and between-class distances, cosines, dimensions that are filled, saturated fraction, binned entropy."""
 
     kind: Literal["clustering"]
     pair_inputs: Annotated[int, Field(ge=2)] = Field(
         1024, description="at most this many evenly spaced samples give the pairwise distances"
     )
-    width: Positive = 0.05
+    width: Positive | None = Field(0.05, description="of the bins of the entropy; null: no entropy")
     saturation: Positive = 0.9
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
-from infoflow.estimation.rows import Row, known, label_entropy, near_ceiling
-from infoflow.estimators import binning
+from infoflow.estimation.rows import Row, flagged, known, label_entropy
+from infoflow.estimators import binning, findings
 from infoflow.estimators._common import ratio, row_groups
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
@@ -53,11 +53,15 @@ def rows(job: EstimateJob, layer: Layer, run: tuple[float, float, int] | None = 
     for shown, options, width in choices(job, run):
         common = {**columns, "relative_width": ratio(width, deviation), "settings": canonical_json(shown)}
         if labels is None:
-            yield near_ceiling({**common, **_entropy(binning.entropy(values, **options), n, d, options)})
+            with findings() as found:
+                entropy = binning.entropy(values, **options)
+            yield flagged({**common, **_entropy(entropy, n, d, options)}, found)
             continue
-        entropy, information = binning.entropy_and_information(values, labels, **options)
-        yield near_ceiling({**common, **_entropy(entropy, n, d, options)})
-        yield {**common, "quantity": "I_TY", "value": float(information), "ceiling": label_entropy(labels)}
+        with findings() as found:
+            entropy, information = binning.entropy_and_information(values, labels, **options)
+        yield flagged({**common, **_entropy(entropy, n, d, options)}, found)
+        of_labels = {"quantity": "I_TY", "value": float(information), "ceiling": label_entropy(labels)}
+        yield flagged({**common, **of_labels}, found)
     sizes = row_groups(values)[1]
     distinct = {"quantity": "distinct_rows", "value": float(len(sizes)), "ceiling": float(n), "unit": "count"}
     yield {**columns, **distinct}
@@ -76,10 +80,10 @@ def choices(job: EstimateJob, run: tuple[float, float, int] | None) -> Iterator[
         if section.pooled:
             yield {"width": width, "pooled": True}, {"width": width, "pooled": True}, width
     for low, high, bins in section.edges:
-        yield {"edges": [low, high, bins]}, {"edges": (low, high, int(bins))}, (high - low) / bins
+        yield {"edges": [low, high, bins]}, {"grid": (low, high, int(bins))}, (high - low) / bins
     if run:
         low, high, bins = run
-        yield {"run_bins": bins}, {"edges": run}, (high - low) / bins
+        yield {"run_bins": bins}, {"grid": run}, (high - low) / bins
 
 
 def ranges_over_run(job: EstimateJob, recording: Recording, seed: int, index: Tensor) -> Edges:

@@ -11,7 +11,7 @@ import torch
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
-from infoflow.estimation.rows import Row, known, near_ceiling
+from infoflow.estimation.rows import Row, flagged, known
 from infoflow.estimators import clustering
 from infoflow.estimators._common import ratio
 from infoflow.recording.recording import Recording
@@ -24,16 +24,14 @@ def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
 
 
 def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
-    """Clustering measures of the noiseless layer; without classes those of all pairs alone."""
+    """Clustering and geometry of the noiseless layer; without classes what needs none."""
     values, labels, section = layer.values, layer.labels, job.section
     n, (columns, deviation) = len(values), known(values)
-    common = {**columns, "relative_width": ratio(section.width, deviation)}
-    entropy = {
-        "quantity": "H_T",
-        "value": float(clustering.binned_entropy(values, section.width)),
-        "ceiling": math.log(n),
-    }
-    yield near_ceiling({**common, "settings": canonical_json({"width": section.width}), **entropy})
+    if section.width is not None:
+        entropy = float(clustering.binned_entropy(values, section.width))
+        row = {**columns, "quantity": "H_T", "value": entropy, "ceiling": math.log(n)}
+        row["relative_width"] = ratio(section.width, deviation)
+        yield flagged({**row, "settings": canonical_json({"width": section.width})})
     some = torch.linspace(0, n - 1, min(n, section.pair_inputs)).long()
     classes = torch.zeros(n, dtype=torch.int64) if labels is None else labels
     distances = clustering.class_distances(values[some], classes[some])._asdict()
@@ -41,7 +39,9 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> 
     measures = {f"{k}_distance": v for k, v in distances.items()} | {f"{k}_cosine": v for k, v in cosines.items()}
     if labels is None:
         measures = {name: value for name, value in measures.items() if name.startswith("overall")}
+    measures["participation_ratio"] = clustering.participation_ratio(values)
+    measures["effective_rank"] = clustering.effective_rank(values)
     measures["saturated_fraction"] = clustering.saturated_fraction(values, section.saturation)
     measures["overall_std"] = deviation
     for name, value in measures.items():
-        yield {"quantity": name, "value": float(value), "unit": "none", "n": n, "flag": common["flag"]}
+        yield {"quantity": name, "value": float(value), "unit": "none", "n": n, "flag": columns["flag"]}

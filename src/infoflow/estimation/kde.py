@@ -10,7 +10,7 @@ import pandas as pd
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
-from infoflow.estimation.rows import Row, known, label_entropy, near_ceiling
+from infoflow.estimation.rows import Row, flagged, known, label_entropy
 from infoflow.estimators import kde
 from infoflow.estimators._common import ratio
 from infoflow.recording.recording import Recording
@@ -37,8 +37,9 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> 
     for k, variance in enumerate(variances):
         common = {**columns, "relative_width": ratio(math.sqrt(variance), deviation), "refers_to": "sample"}
         for quantity, kind, name in named:
+            bounds = kind.startswith("rigorous")  # which may lie beyond what they bound
             row = {
                 **common, "quantity": quantity, "kind": kind, "settings": canonical_json({"variance": variance}),
                 "value": float(table[name][k]), "ceiling": ceilings[quantity],
             }  # fmt: skip
-            yield row if quantity == "I_TY" else near_ceiling(row)
+            yield row if bounds else flagged(row)

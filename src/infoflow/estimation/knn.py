@@ -9,8 +9,8 @@ import pandas as pd
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
-from infoflow.estimation.rows import Row, known
-from infoflow.estimators import knn
+from infoflow.estimation.rows import Row, flagged, known
+from infoflow.estimators import findings, knn
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
@@ -24,6 +24,7 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> 
     """Kozachenko–Leonenko entropy; repeated rows stay in, and set the value through the offset where they are many."""
     k, offset = job.section.neighbour, job.section.offset
     settings = canonical_json({"d": layer.values.shape[1], "k": k, "offset": offset})
-    value = float(knn.entropy(layer.values, k, offset=offset))
+    with findings() as found:
+        value = float(knn.entropy(layer.values, k, offset=offset))
     columns, _ = known(layer.values)
-    yield {**columns, "quantity": "h_T", "settings": settings, "value": value}
+    yield flagged({**columns, "quantity": "h_T", "settings": settings, "value": value}, found)

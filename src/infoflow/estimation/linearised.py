@@ -11,7 +11,7 @@ import torch
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
-from infoflow.estimation.rows import Row, known, spread
+from infoflow.estimation.rows import Row, flagged, known, spread
 from infoflow.estimators import noisy
 from infoflow.estimators._common import ratio
 from infoflow.recording.recording import Recording
@@ -38,13 +38,15 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording) -> Iterator[Row]:
     result = noisy.linearised(mean, covariance, draws=job.section.draws, generator=layer.generator(job))
     second_order = (shift * torch.linalg.solve(covariance, shift)).sum(1).mean() / 2
     columns, deviation = known(mean)
-    yield {
-        **columns,
-        "relative_width": ratio(job.model.noise_std, deviation),
-        "quantity": "I_XT",
-        "settings": canonical_json({"draws": job.section.draws, "overall_std": job.section.overall_std}),
-        "value": float(result.value),
-        "std_error": float(result.std_error),
-        "bias_bound": float(result.bias_bound + second_order),
-        "ceiling": math.log(len(mean)),
-    }
+    yield flagged(
+        {
+            **columns,
+            "relative_width": ratio(job.model.noise_std, deviation),
+            "quantity": "I_XT",
+            "settings": canonical_json({"draws": job.section.draws, "overall_std": job.section.overall_std}),
+            "value": float(result.value),
+            "std_error": float(result.std_error),
+            "bias_bound": float(result.bias_bound + second_order),
+            "ceiling": math.log(len(mean)),
+        }
+    )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
-from infoflow.estimation.rows import Row, relative_width
+from infoflow.estimation.rows import Row, flagged, relative_width
 from infoflow.estimators import noisy
 from infoflow.estimators._common import count_ties
 from infoflow.recording.recording import Recording
@@ -57,20 +57,25 @@ def rows(job: EstimateJob, recorded: dict[str, Tensor], depth: int, generator: t
     common["ties"] = count_ties(passes[0])  # of one pass: the passes of a first layer are all the same
     common["relative_width"] = relative_width(job.model.noise_std, passes.flatten(0, 1))
     for count, result in equal.items():
-        yield {
-            **common,
-            "settings": canonical_json({"replicas": count}),
-            "value": float(result.value),
-            "std_error": float(result.std_error),
-            "bias_bound": float(result.bias_bound) + change,
-        }
+        yield flagged(
+            {
+                **common,
+                "settings": canonical_json({"replicas": count}),
+                "value": float(result.value),
+                "std_error": float(result.std_error),
+                "bias_bound": float(result.bias_bound) + change,
+            }
+        )
     if job.section.published:
         outer, inner = job.section.published
         result = estimate(passes[:outer], recorded["conditional"][:inner].double())
-        yield {
-            **common,
-            "settings": canonical_json({"published": [outer, inner]}),
-            "value": float(result.value),
-            "std_error": float(result.std_error),
-            "bias_bound": math.nan,
-        }
+        yield flagged(
+            {
+                **common,
+                "settings": canonical_json({"published": [outer, inner]}),
+                "value": float(result.value),
+                "std_error": float(result.std_error),
+                "bias_bound": math.nan,
+                "flag": "" if outer == inner or depth == 1 else "unlike_passes",
+            }
+        )

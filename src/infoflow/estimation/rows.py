@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob, PointLabels
+from infoflow.estimators import Finding, findings, gravest
 from infoflow.estimators._common import count_ties, ratio
+from infoflow.estimators._guards import at_ceiling, flat, possible
 from infoflow.storage.tables import tidy
-
-NEAR = 0.01  # within this share of its ceiling a value is saturated
 
 Row = dict[str, Any]
 Inputs = dict[str, list[str]]  # files by name: activations or weights, and the data set
@@ -44,10 +44,23 @@ def known(values: Tensor) -> tuple[Row, float]:
     return {"n": len(values), "ties": count_ties(values), "flag": "" if deviation else "dead"}, deviation
 
 
-def near_ceiling(row: Row) -> Row:
-    """A row with the flag `saturated` where its value is within 1 % of its ceiling and nothing else is wrong."""
-    saturated = row["value"] > (1 - NEAR) * row.get("ceiling", math.nan)
-    return {**row, "flag": row.get("flag") or ("saturated" if saturated else "")}
+def flagged(row: Row, found: Iterable[Finding] = ()) -> Row:
+    """A row with the gravest flag: its own, those that an estimator found, and what its value says beside its ceiling.
+
+    An information about labels, I_TY, is impossible below 0 or above H(Y); other values of a layer that varies are saturated
+    within 1 % of their ceiling, and flat below 1 % of it.
+    """
+    found = list(found)
+    if row.get("flag"):
+        found.append(Finding(row["flag"], ""))
+    value, ceiling = row["value"], row.get("ceiling", math.nan)
+    with findings() as of_value:
+        if row["quantity"] == "I_TY":
+            possible(value, 0.0, ceiling, "")
+        else:
+            at_ceiling(value, ceiling, "", "")
+            flat(value, ceiling, "")
+    return {**row, "flag": gravest([*found, *of_value])}
 
 
 def label_entropy(labels: Tensor) -> float:

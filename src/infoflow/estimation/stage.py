@@ -10,6 +10,7 @@ import torch
 from infoflow.config.jobs import EstimateGroup
 from infoflow.errors import InputError
 from infoflow.estimation.rows import Inputs
+from infoflow.estimators import findings
 from infoflow.recording.recording import open_recording
 from infoflow.recording.samples import Probe
 from infoflow.storage.tables import check_tidy, write_table
@@ -32,7 +33,8 @@ def run(group: EstimateGroup, inputs: Inputs, outputs: list[str]) -> None:
         started = time.monotonic()
         try:
             recordings = [open_recording(job, inputs, probe, point) for point in range(len(job.points))]
-            table = importlib.import_module(f"infoflow.estimation.{job.section.kind}").estimate(job, recordings)
+            with findings():  # they are in the tables' column `flag`
+                table = importlib.import_module(f"infoflow.estimation.{job.section.kind}").estimate(job, recordings)
         except InputError as error:
             raise InputError(f"experiments.{job.experiment}, estimators.{job.estimator}: {error}") from None
         if job.section.tidy:

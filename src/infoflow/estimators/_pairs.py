@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 BLOCK = 512  # rows and columns of a block: 2 MiB of float64 stay in cache
+WIDE = 64  # dimensions above which copies of the samples cost more than adding norms to each block
+DIRECT = "donot_use_mm_for_euclid_dist"
 LOWEST = -700.0  # exp() of float64 is six times slower where its result is denormal or zero
 
 
@@ -31,7 +33,7 @@ class _KernelSums(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, rates, powers, ends):
-        x = x.detach() - x.detach().mean(0)
+        x = x.detach()
         ctx.save_for_backward(x)
         ctx.settings = rates, powers, ends
         whole = x.new_zeros(len(rates), len(powers), len(x))
@@ -53,12 +55,13 @@ class _KernelSums(torch.autograd.Function):
     @staticmethod
     def backward(ctx, whole, same):
         (x,) = ctx.saved_tensors
+        x = x - x.mean(0)
         rates, powers, ends = ctx.settings
         classes = _class_numbers(len(x), ends, x.device)
         gradient = torch.zeros_like(x)
         for first in range(0, len(x), BLOCK):
             rows = slice(first, first + BLOCK)
-            squares = torch.cdist(x[rows], x, compute_mode="donot_use_mm_for_euclid_dist").square_()
+            squares = torch.cdist(x[rows], x, compute_mode=DIRECT).square_()
             mine = classes[rows, None] == classes
             pull = torch.zeros_like(squares)
             for v, rate in enumerate(rates):
@@ -74,28 +77,55 @@ class _KernelSums(torch.autograd.Function):
 def distance_blocks(x: Tensor, rate: float):
     """Yield (rows, columns, squares): a reused block of squared distances, none below the diagonal.
 
-    `x` is centred. Where |a|^2 + |b|^2 - 2 a.b would cost the exponent rate * distance^2 its seventh digit,
-    differences are taken directly.
+    Samples are taken about their mean. Where |a|^2 + |b|^2 - 2 a.b would cost the exponent rate * distance^2 its seventh
+    digit, differences are taken directly.
     """
-    norms = x.square().sum(1, keepdim=True)
+    middle = x.mean(0)
+    norms = torch.cat([(part - middle).square_().sum(1) for part in x.split(BLOCK)])
     direct = rate * norms.max().item() * torch.finfo(x.dtype).eps > 1e-8
-    ones = torch.ones_like(norms)
-    left = torch.cat([x, norms, ones], 1)  # (n, d + 2)
-    right = torch.cat([-2 * x, ones, norms], 1).T  # (d + 2, n)
+    products = _direct if direct else _wide_products if x.shape[1] > WIDE else _products
+    squares_of = products(x, middle, norms)
     buffer = x.new_empty(BLOCK * BLOCK)
     for first in range(0, len(x), BLOCK):
         rows = slice(first, min(first + BLOCK, len(x)))
         for start in range(first, len(x), BLOCK):
             columns = slice(start, min(start + BLOCK, len(x)))
             shape = rows.stop - rows.start, columns.stop - columns.start
-            block = buffer[: shape[0] * shape[1]].view(shape)
-            if direct:
-                block = torch.cdist(x[rows], x[columns], compute_mode="donot_use_mm_for_euclid_dist").square_()
-            else:
-                torch.mm(left[rows], right[:, columns], out=block)
+            block = squares_of(rows, columns, buffer[: shape[0] * shape[1]].view(shape))
             if rows == columns:
                 block.fill_diagonal_(0.0)
             yield rows, columns, block
+
+
+def _direct(x: Tensor, middle: Tensor, norms: Tensor):
+    """Return the squared distances of a block by differences."""
+
+    def squares(rows: slice, columns: slice, out: Tensor) -> Tensor:
+        return torch.cdist(x[rows] - middle, x[columns] - middle, compute_mode=DIRECT).square_()
+
+    return squares
+
+
+def _products(x: Tensor, middle: Tensor, norms: Tensor):
+    """Return the squared distances of a block by one product of (n, d + 2) and (d + 2, n)."""
+    centred, ones = x - middle, torch.ones_like(norms)[:, None]
+    left = torch.cat([centred, norms[:, None], ones], 1)
+    right = torch.cat([-2 * centred, ones, norms[:, None]], 1).T
+
+    def squares(rows: slice, columns: slice, out: Tensor) -> Tensor:
+        return torch.mm(left[rows], right[:, columns], out=out)
+
+    return squares
+
+
+def _wide_products(x: Tensor, middle: Tensor, norms: Tensor):
+    """Return the squared distances of a block by a product of its own rows alone, so that nothing of the size of x is copied."""
+
+    def squares(rows: slice, columns: slice, out: Tensor) -> Tensor:
+        torch.add(norms[rows, None], norms[columns], out=out)
+        return out.addmm_(x[rows] - middle, (x[columns] - middle).T, alpha=-2)
+
+    return squares
 
 
 def _kernel(squares: Tensor, rate: float, powers: tuple[int, ...], out: Tensor) -> None:

@@ -15,7 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infoflow.estimators._common import Estimate, as_tensor, choice, finite, positive, reported_in
+from infoflow.estimators._common import (
+    Estimate,
+    reported_in,
+)
+from infoflow.estimators._inputs import (
+    as_tensor,
+    choice,
+    finite,
+    positive,
+)
 
 ORDER = 10  # nodes a panel
 PANEL = 2.5  # width of a panel, in standard deviations of the noise

@@ -5,8 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from infoflow.estimators import binning
-from infoflow.estimators._common import as_labels, as_samples, as_tensor, finite, positive, reported_in
+from infoflow.estimators import _guards, binning
+from infoflow.estimators._common import (
+    reported_in,
+)
+from infoflow.estimators._inputs import as_labels, as_numbers, as_samples, positive
 
 ROWS = 256  # of a block of distances
 DIRECT = 64  # dimensions up to which differences are taken directly, without cancellation
@@ -68,7 +71,9 @@ def class_distances(activity, labels) -> ClassDistances:
     total = _pair_sum(activity)
     same = torch.stack([_pair_sum(activity[labels == c]) for c in range(len(sizes))]).sum()
     within, overall = same / same_pairs, total / pairs
-    return ClassDistances(within, (total - same) / (pairs - same_pairs), overall, within / overall)
+    distances = ClassDistances(within, (total - same) / (pairs - same_pairs), overall, within / overall)
+    _guard(activity, distances)
+    return distances
 
 
 def _pair_sum(x: Tensor) -> Tensor:
@@ -106,7 +111,62 @@ def cosine_similarities(activity, labels) -> CosineSimilarities:
     same = sums.square().sum() - own
     everything = sums.sum(0).square().sum() - own
     n, pairs = sizes.sum(), (sizes * (sizes - 1)).sum()
-    return CosineSimilarities(same / pairs, (everything - same) / (n * (n - 1) - pairs))
+    similarities = CosineSimilarities(same / pairs, (everything - same) / (n * (n - 1) - pairs))
+    _guard(activity, similarities)
+    return similarities
+
+
+def _guard(activity: Tensor, measures: tuple[Tensor, ...]) -> None:
+    """Warn of a layer that does not vary, and of measures that no pair of samples gives."""
+    if not _guards.dead(activity, "activity") and torch.stack(measures).detach().isnan().any():
+        _guards.warn("undefined", "there is no pair of samples of one class, or none of two; what it would give is NaN")
+
+
+def participation_ratio(activity) -> Tensor:
+    """Participation ratio (sum lambda)^2 / sum lambda^2 of the eigenvalues of a layer's covariance: how many directions it fills.
+
+    Args:
+        activity: (n, d).
+
+    Returns:
+        0-d, between 1 and min(n - 1, d); NaN for a layer that does not vary. Unchanged by translation, scale and rotation.
+
+    Raises:
+        ValueError: On bad activity.
+    """
+    variances = _principal_variances(activity)
+    return variances.sum().square() / variances.square().sum()
+
+
+def effective_rank(activity) -> Tensor:
+    """Effective rank exp(-sum p ln p) of a layer's centred matrix, p its singular values over their sum (Roy & Vetterli 2007).
+
+    Args:
+        activity: (n, d).
+
+    Returns:
+        0-d, between 1 and min(n - 1, d); NaN for a layer that does not vary. Unchanged by translation, scale and rotation.
+
+    Raises:
+        ValueError: On bad activity.
+    """
+    singular = _principal_variances(activity).sqrt()
+    return torch.special.entr(singular / singular.sum()).sum().exp()
+
+
+def _principal_variances(activity) -> Tensor:
+    """Return the eigenvalues of n times the covariance, from the smaller of the two Gram matrices; those of rounding are 0."""
+    activity = as_samples(activity, "activity")
+    largest = activity.detach().abs().amax()
+    activity = activity / torch.where(largest > 0, largest, 1.0)  # squares stay within range
+    if len(activity) == 1 or _guards.is_dead(activity.detach()):
+        _guards.warn("dead", "the layer does not vary, and fills no direction")
+        activity = torch.zeros_like(activity)
+    activity = activity - activity.mean(0)
+    n, d = activity.shape
+    values = torch.linalg.eigvalsh(activity.T @ activity if d <= n else activity @ activity.T)
+    floor = max(n, d) * torch.finfo(values.dtype).eps * values.detach().amax()
+    return torch.where(values > floor, values, 0.0)
 
 
 def cluster_count(values, gap: float) -> Tensor:
@@ -122,7 +182,7 @@ def cluster_count(values, gap: float) -> Tensor:
     Raises:
         ValueError: On NaN, no values, or gap <= 0.
     """
-    values = finite(as_tensor(values).to(torch.float64), "values")
+    values = as_numbers(values, "values")
     if values.ndim < 1 or values.shape[-1] < 1:
         raise ValueError(f"values: expected shape (..., n) with n >= 1, got {tuple(values.shape)}")
     return 1 + (values.sort(-1).values.diff(dim=-1) > positive(gap, "gap")).sum(-1)

@@ -12,18 +12,20 @@ import math
 
 from torch import Tensor
 
-from infoflow.estimators import _pairs
+from infoflow.estimators import _guards, _pairs
 from infoflow.estimators._common import (
     Diagnostics,
-    as_labels,
-    as_samples,
-    choice,
     count_ties,
     diagnose,
     plug_in_entropy,
-    positive,
     ratio,
     reported_in,
+)
+from infoflow.estimators._inputs import (
+    as_labels,
+    as_samples,
+    choice,
+    positive,
 )
 
 BOUNDS = ("upper", "lower")
@@ -70,7 +72,9 @@ def input_information(activity, variance: float, bound: str) -> Tensor:
     activity = as_samples(activity, "activity")
     rate = 0.5 if choice(bound, "bound", BOUNDS) == "upper" else 0.125
     whole, _ = _pairs.kernel_sums(activity, [rate / positive(variance, "variance")])
-    return math.log(len(activity)) - whole[0, 0].log().mean()
+    value = math.log(len(activity)) - whole[0, 0].log().mean()
+    _guard_inputs(value, activity)
+    return value
 
 
 @reported_in("nats")
@@ -93,7 +97,15 @@ def label_information(activity, labels, variance: float, bound: str) -> Tensor:
         ValueError: On bad activity, labels, variance <= 0 or an unknown bound.
     """
     choice(bound, "bound", LABEL_BOUNDS)
-    return table(activity, labels, [variance])[f"label_{bound}"][0]
+    activity = as_samples(activity, "activity")
+    labels = as_labels(labels, len(activity), activity.device)
+    values = _table(activity, labels, [variance])
+    if _guard_inputs(values["input_upper"][0], activity) and bound in BOUNDS:
+        ceiling = plug_in_entropy(labels.bincount()).item()
+        _guards.possible(
+            values[f"label_{bound}"][0], 0.0, ceiling, "the same bound of both terms is no bound of the difference"
+        )
+    return values[f"label_{bound}"][0]
 
 
 @reported_in("nats")
@@ -114,8 +126,12 @@ def table(activity, labels, variances) -> dict[str, Tensor]:
         ValueError: On bad activity, labels or a variance <= 0.
     """
     activity = as_samples(activity, "activity")
+    _guards.dead(activity, "activity")
+    return _table(activity, as_labels(labels, len(activity), activity.device), variances)
+
+
+def _table(activity: Tensor, labels: Tensor, variances) -> dict[str, Tensor]:
     n, d = activity.shape
-    labels = as_labels(labels, n, activity.device)
     variances = [positive(variance, "variances") for variance in variances]
     order, sizes = labels.argsort(stable=True), labels.bincount()
     rates = [1 / (8 * variance) for variance in variances]
@@ -134,6 +150,43 @@ def table(activity, labels, variances) -> dict[str, Tensor]:
         "label_rigorous_upper": upper - given_lower,
         "label_rigorous_lower": lower - given_upper,
     }
+
+
+@reported_in("nats")
+def conditional_information(activity, labels, variance: float, bound: str) -> Tensor:
+    """Bound on I(X; T + noise | Y) = sum_y p(y) I(X; T + noise | Y = y), in nats: `input_information` within each class.
+
+    Args:
+        activity: (n, d).
+        labels: (n,), any discrete labels.
+        variance: Of the noise, > 0.
+        bound: "upper" or "lower".
+
+    Returns:
+        0-d, nats, differentiable; ceiling sum_y p(y) ln n_y = ln n - H(Y).
+
+    Raises:
+        ValueError: On bad activity, labels, variance <= 0 or an unknown bound.
+    """
+    choice(bound, "bound", BOUNDS)
+    activity = as_samples(activity, "activity")
+    labels = as_labels(labels, len(activity), activity.device)
+    values = _table(activity, labels, [variance])
+    value = values[f"input_{bound}"][0] - values[f"label_{bound}"][0]
+    if not _guards.dead(activity, "activity"):
+        limit = math.log(len(activity)) - plug_in_entropy(labels.bincount()).item()
+        _guards.at_ceiling(value, limit, "the mean ln n of a class", "add more noise or take more samples")
+    return value
+
+
+def _guard_inputs(value: Tensor, activity: Tensor) -> bool:
+    """Warn of an input information at its ceiling or floor; return whether the samples differ."""
+    if _guards.dead(activity, "activity"):
+        return False
+    limit = math.log(len(activity))
+    _guards.at_ceiling(value, limit, "ln n", "add more noise or take more samples")
+    _guards.flat(value, limit, "the noise is wider than their distances, add less")
+    return True
 
 
 def diagnostics(value, activity, variance: float, *, labels=None) -> Diagnostics:

@@ -1,41 +1,37 @@
 """Nearest-neighbour estimators of entropy and information, in nats.
 
-Neighbours are exact unless an approximate index is asked for: blocks of float64 distances pick candidates, whose distances are then taken by
-differences; a row whose candidates cannot be told apart from the rest is searched again by differences
-alone. Estimates are consistent, not bounds, and degrade with dimension. The entropy is differentiable; the
-informations are made of counts of neighbours, which are piecewise constant, and have no gradient.
+Neighbours are exact unless an approximate index is asked for. Estimates are consistent, not bounds, and degrade with dimension. The
+entropy is differentiable; the informations are made of counts of neighbours, which are piecewise constant, and have no
+gradient. Samples that coincide (a layer of ReLUs, counts, classes) are atoms: informations count them as such.
 
 Sources: Kozachenko & Leonenko 1987 (entropy); Kraskov, Stogbauer & Grassberger, Phys. Rev. E 69, 066138, 2004
-(information); Ross, PLoS ONE 9(2) e87357, 2014 (information with a discrete variable).
+(information); Ross, PLoS ONE 9(2) e87357, 2014 (information with a discrete variable); Gao, Kannan, Oh & Viswanath,
+NeurIPS 2017, arXiv 1709.06212 (mixtures of atoms and densities); Frenzel & Pompe, Phys. Rev. Lett. 99, 204101, 2007
+(conditional information).
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from infoflow.estimators import _pairs
+from infoflow.estimators import _guards, _neighbours, _pairs
 from infoflow.estimators._common import (
     Diagnostics,
-    as_labels,
-    as_samples,
-    choice,
     count_ties,
-    counting,
     diagnose,
+    plug_in_entropy,
     ratio,
     reported_in,
+    row_groups,
 )
+from infoflow.estimators._inputs import as_labels, as_samples, choice, counting, number
 
 METRICS = {"euclidean": 2.0, "chebyshev": math.inf}
-INDEXES = ("auto", "brute", "kdtree")  # exact
-PROBES = 64  # of about 4 sqrt(n) cells that a query of the approximate index looks into
-FEW = 4  # dimensions up to which a tree beats all pairs at n = 10 000
-ELEMENTS = 2**18  # of a block of distances: 2 MiB of float64
-GROUP = 64  # columns whose smallest distance stands for them; a power of 2
-WIDE = 1024  # dimensions above which float32 never tells the neighbours apart
-SPARE = 4  # candidates beyond the k neighbours
+INDEXES = (*_neighbours.INDEXES, "approximate")
+ALGORITHMS = (1, 2, "mixed")
+SHARED = 1.5  # standard error of a mean of terms that share neighbours, in that of independent ones (measured: 1.4)
+NOISE = 3  # standard errors that the noise of an estimate may put it on the wrong side of a limit
 
 
 @reported_in("nats")
@@ -66,57 +62,71 @@ def entropy(activity, k: int, metric: str = "euclidean", *, offset: float = 0.0,
         ValueError: On bad activity, k, metric, offset or index; the approximate index with another metric.
         ImportError: The approximate index without faiss.
     """
-    activity = as_samples(activity, "activity")
+    activity = as_samples(activity, "activity", minimum=2)
     n, d = activity.shape
     k = counting(k, "k", 1, n - 1)
     choice(metric, "metric", tuple(METRICS))
-    choice(index, "index", (*INDEXES, "approximate"))
+    choice(index, "index", INDEXES)
     if index == "approximate" and metric != "euclidean":
         raise ValueError(f"index: 'approximate' needs the Euclidean metric, got {metric!r}")
+    offset = number(offset, "offset")
     if not 0 <= offset < math.inf:
         raise ValueError(f"offset: expected a finite number >= 0, got {offset}")
-    radii = _radii(activity.detach(), k, METRICS[metric], index)
+    radii = _neighbours.radii(activity.detach(), k, METRICS[metric], index)
+    _guard_entropy(radii, activity.detach(), METRICS[metric], k)
     if activity.requires_grad:
-        radii = _differentiable(activity, radii, METRICS[metric])
+        radii = _neighbours.differentiable(activity, radii, METRICS[metric])
     radii = radii + offset
     return d * radii.log().mean() + _log_ball(d, metric) + _psi(n) - _psi(k)
 
 
 @reported_in("nats")
-def mutual_information(x, y, k: int, *, algorithm: int = 1, index: str = "auto") -> Tensor:
-    """Kraskov's estimate of I(X; Y), in nats, with the maximum norm in the joint space and in both marginals.
+def mutual_information(
+    x, y, k: int, *, algorithm: int | str | None = None, standardise: bool = True, index: str = "auto"
+) -> Tensor:
+    """Information I(X; Y) from neighbours, in nats, with the maximum norm in the joint space and in both marginals.
 
-    Algorithm 1: psi(k) + psi(n) - <psi(n_x + 1) + psi(n_y + 1)>, n_x the samples nearer in x than the k-th
+    Algorithm 1 (Kraskov): psi(k) + psi(n) - <psi(n_x + 1) + psi(n_y + 1)>, n_x the samples nearer in x than the k-th
     joint neighbour. Algorithm 2: psi(k) - 1/k + psi(n) - <psi(n_x) + psi(n_y)>, n_x the samples not farther
-    in x than the farthest of the k joint neighbours is in x.
+    in x than the farthest of the k joint neighbours is in x. "mixed" (Gao et al.): psi(n) + <psi(m + 1) - psi(n_x + 1) -
+    psi(n_y + 1)> with the counts of algorithm 1, m of them in the joint space; where the k-th neighbour coincides with the
+    sample, the counts are those of the samples that coincide and psi is the logarithm, so that atoms alone give the
+    plug-in information. Without ties it is algorithm 1. (Gao et al. count closed balls throughout, which costs -0.07 nats
+    for independent normals, n = 1000 and k = 3.)
 
     Args:
         x: (n, d_x).
         y: (n, d_y).
         k: Neighbour, 1 <= k < n.
-        algorithm: 1 or 2.
-        index: As in `entropy`, exact ones alone, with d = d_x + d_y; the tree serves algorithm 1.
+        algorithm: 1, 2 or "mixed"; None takes 1, or "mixed" where more than k rows of x or of y are equal, and says so.
+        standardise: Divide each column by its standard deviation first. The information has no unit, but the maximum norm
+            has: without it, a variable of another scale is not seen.
+        index: As in `entropy`, exact ones alone, with d = d_x + d_y; algorithm 2 searches all pairs.
 
     Returns:
         0-d, nats, may be slightly negative; ceiling psi(n) - psi(k) for algorithm 1 and 1/k less
-        for algorithm 2, because the nearer neighbours count in both marginals. For ties (repeated values), with
-        which values may lie beyond, it is not meant. No gradient: a function of counts alone.
+        for algorithm 2, because the nearer neighbours count in both marginals, and for "mixed" the ceiling of algorithm 1 or
+        that of the atoms, min(H(X), H(Y)). For ties, with which their values may lie beyond, 1 and 2 are not meant. No
+        gradient: a function of counts alone.
 
     Raises:
-        ValueError: On bad x, y, k or algorithm.
+        ValueError: On bad x, y, k, algorithm or index.
     """
-    x, y = as_samples(x, "x").detach(), as_samples(y, "y").detach()
+    x, y = as_samples(x, "x", minimum=2).detach(), as_samples(y, "y", minimum=2).detach()
     n = len(x)
     if len(y) != n:
         raise ValueError(f"x and y: expected equal numbers of samples, got {n} and {len(y)}")
     k = counting(k, "k", 1, n - 1)
-    if algorithm not in (1, 2):
-        raise ValueError(f"algorithm: expected 1 or 2, got {algorithm}")
-    if algorithm == 1 and _by_tree(index, x.shape[1] + y.shape[1]):
-        terms = _kraskov_terms_by_tree(x, y, k)
+    choice(algorithm, "algorithm", (*ALGORITHMS, None))
+    by_tree = choice(index, "index", _neighbours.INDEXES) and _neighbours.by_tree(index, x.shape[1] + y.shape[1])
+    if standardise:
+        x, y = _standardised(x), _standardised(y)
     else:
-        terms = torch.cat([_kraskov_terms(x, y, rows, k, algorithm) for rows in _row_blocks(n)])
-    return _psi(k) - (1 / k if algorithm == 2 else 0.0) + _psi(n) - terms.mean()
+        _guards.scales(x, y)
+    algorithm = _algorithm(algorithm, x, y, k)
+    terms = _information_terms(x, y, k, algorithm, by_tree)
+    _guard_information(terms, x, y, k, algorithm, by_tree)
+    return terms.mean()
 
 
 @reported_in("nats")
@@ -125,8 +135,9 @@ def label_information(activity, labels, k: int) -> Tensor:
 
     I = psi(n) + <psi(k_i)> - <psi(n_y)> - <psi(m_i)>: r_i is the distance to the k-th neighbour of the same
     class, m_i the number of other samples, of any class, within r_i; k_i that of the same class (k, if
-    there are no ties). Classes with fewer than k + 1 samples use all they have; those with one sample are
-    left out.
+    there are no ties). Where r_i is 0, more than k samples of the class coincide, and the term is that of the plug-in
+    information, ln n + ln(k_i + 1) - ln n_y - ln(m_i + 1). Classes with fewer than k + 1 samples use all they have; those
+    with one sample are left out.
 
     Args:
         activity: (n, d).
@@ -140,7 +151,7 @@ def label_information(activity, labels, k: int) -> Tensor:
     Raises:
         ValueError: On bad activity, labels or k, or if every label occurs once.
     """
-    activity = as_samples(activity, "activity").detach()
+    activity = as_samples(activity, "activity", minimum=2).detach()
     labels = as_labels(labels, len(activity), activity.device)
     sizes = labels.bincount()
     kept = sizes[labels] > 1
@@ -148,10 +159,64 @@ def label_information(activity, labels, k: int) -> Tensor:
         raise ValueError("labels: expected at least one label that occurs twice")
     activity, labels = activity[kept], labels[kept]
     k = counting(k, "k")
-    blocks = [_ross_counts(activity, labels, sizes, rows, k) for rows in _row_blocks(len(activity))]
-    own, all_classes = (torch.cat(counts) for counts in zip(*blocks, strict=True))
-    psi = torch.digamma
-    return _psi(len(labels)) + (psi(own) - psi(sizes[labels].to(own)) - psi(all_classes)).mean()
+    if activity.shape[1] <= _neighbours.FEW:
+        own, everyone, radius = _ross_counts_by_tree(activity, labels, k)
+    else:
+        blocks = [_ross_counts(activity, labels, sizes, rows, k) for rows in _neighbours.row_blocks(len(activity))]
+        own, everyone, radius = (torch.cat(part) for part in zip(*blocks, strict=True))
+    n, of_class, psi = len(labels), sizes[labels].to(own), torch.digamma
+    density = _psi(n) + psi(own) - psi(of_class) - psi(everyone)
+    atom = math.log(n) + own.log1p() - of_class.log() - everyone.log1p()
+    terms = torch.where(radius > 0, density, atom)
+    _guard_labels(terms, activity, labels, radius, k)
+    return terms.mean()
+
+
+@reported_in("nats")
+def conditional_information(x, y, k: int, *, given=None, labels=None, standardise: bool = True) -> Tensor:
+    """Information I(X; Y | Z) for vectors Z, or I(X; Y | C) for labels C, in nats, with the maximum norm.
+
+    For vectors (Frenzel & Pompe): psi(k) + <psi(n_z + 1) - psi(n_xz + 1) - psi(n_yz + 1)>, with the numbers of samples nearer
+    than the k-th joint neighbour in Z, in (X, Z) and in (Y, Z). For labels: sum_c p(c) I(X; Y | C = c), each by
+    `mutual_information`; classes with k samples or fewer are left out.
+
+    Args:
+        x: (n, d_x).
+        y: (n, d_y).
+        k: Neighbour, 1 <= k < n.
+        given: Z, (n, d_z); or
+        labels: C, (n,), any discrete labels.
+        standardise: As in `mutual_information`.
+
+    Returns:
+        0-d, nats, may be slightly negative. No gradient.
+
+    Raises:
+        ValueError: On bad x, y, k, given or labels, not exactly one of these two, or no class of more than k samples.
+    """
+    x, y = as_samples(x, "x", minimum=2).detach(), as_samples(y, "y", minimum=2).detach()
+    n = len(x)
+    if (given is None) == (labels is None):
+        raise ValueError("given, labels: expected exactly one of them")
+    if labels is not None:
+        return _within_classes(x, y, as_labels(labels, n, x.device), counting(k, "k", 1, n - 1), standardise)
+    z = as_samples(given, "given", minimum=2).detach()
+    if len(y) != n or len(z) != n:
+        raise ValueError(f"x, y and given: expected equal numbers of samples, got {n}, {len(y)} and {len(z)}")
+    k = counting(k, "k", 1, n - 1)
+    x, y, z = (_standardised(v) if standardise else v for v in (x, y, z))
+    joint, spaces = torch.cat([x, y, z], 1), (z, torch.cat([x, z], 1), torch.cat([y, z], 1))
+    if count_ties(joint, k):
+        _guards.warn(
+            "ties", f"more than {k} rows of (x, y, given) are equal, which this estimator does not know; take labels"
+        )
+    terms = []
+    for rows in _neighbours.row_blocks(n):
+        radius = _neighbours.smallest(_neighbours.distances(joint, rows, math.inf), k)[:, None]
+        counts = [1 + (_neighbours.distances(v, rows, math.inf) < radius).sum(1) for v in spaces]
+        psi_z, psi_xz, psi_yz = (torch.digamma(count.to(torch.float64)) for count in counts)
+        terms.append(psi_z - psi_xz - psi_yz)
+    return _psi(k) + torch.cat(terms).mean()
 
 
 def diagnostics(value, activity, k: int, *, labels=None) -> Diagnostics:
@@ -167,13 +232,13 @@ def diagnostics(value, activity, k: int, *, labels=None) -> Diagnostics:
         Diagnostics: ties are the samples whose k-th neighbour is at distance 0; relative width = median
         distance to the k-th neighbour / median distance.
     """
-    activity = as_samples(activity, "activity").detach()
+    activity = as_samples(activity, "activity", minimum=2).detach()
     ceiling = math.nan
     if labels is not None:
         labels = as_labels(labels, len(activity), activity.device)
         sizes = labels.bincount()
         ceiling = (_psi(len(labels)) - torch.digamma(sizes[labels].double()).mean()).item()
-    some = _radii(activity, counting(k, "k", 1, len(activity) - 1), 2.0, "brute").median().item()
+    some = _neighbours.radii(activity, counting(k, "k", 1, len(activity) - 1), 2.0, "brute").median().item()
     return diagnose(value, ceiling, count_ties(activity, k), ratio(some, _pairs.median_distance(activity)))
 
 
@@ -186,207 +251,168 @@ def _log_ball(d: int, metric: str) -> float:
     return d * math.log(2) if metric == "chebyshev" else 0.5 * d * math.log(math.pi) - math.lgamma(0.5 * d + 1)
 
 
-def _row_blocks(n: int, elements: int = 0):
-    """Yield slices of rows, so that a block of rows times n columns has about ELEMENTS."""
-    step = max(1, (elements or ELEMENTS) // n)
-    return (slice(first, min(first + step, n)) for first in range(0, n, step))
-
-
-def _radii(x: Tensor, k: int, p: float, index: str) -> Tensor:
-    """Return the distance (n,) of every row to its k-th neighbour."""
-    if index == "approximate":
-        return _approximate_radii(x, k)
-    if _by_tree(index, x.shape[1]):
-        return _tree_radii(x, k, p)
-    if p == 2:
-        return _euclidean_radii(x - x.mean(0), k)
-    return torch.cat([_smallest(_distances(x, rows, p), k) for rows in _row_blocks(len(x))])
-
-
-def _differentiable(x: Tensor, radii: Tensor, p: float) -> Tensor:
-    """Return the radii (n,) as a function of x: distances to the neighbours found again by their distance.
-
-    Only the pairs (sample, neighbour) enter the graph, so that its memory is n d.
-    """
-    fixed = x.detach()
-    gaps = ((_distances(fixed, rows, p) - radii[rows, None]).abs() for rows in _row_blocks(len(x)))
-    neighbour = torch.cat([gap.argmin(1) for gap in gaps])
-    apart = x - x[neighbour]
-    found = torch.linalg.vector_norm(apart, p, dim=1)
-    return torch.where(radii > 0, found, radii)
-
-
-def _by_tree(index: str, d: int) -> bool:
-    return choice(index, "index", INDEXES) == "kdtree" or (index == "auto" and d <= FEW)
-
-
-def _tree_radii(x: Tensor, k: int, p: float) -> Tensor:
-    from scipy.spatial import cKDTree  # here: a fifth of a second that other estimators need not wait for
-
-    values = x.cpu().numpy()
-    distances = cKDTree(values).query(values, k=[k + 1], p=p, workers=torch.get_num_threads())[0]
-    return torch.as_tensor(distances[:, 0], device=x.device)
-
-
-def _approximate_radii(x: Tensor, k: int) -> Tensor:
-    """Return float64 distances to the k-th of the neighbours found in the cells nearest to each sample.
-
-    Cells are those of k-means (Jegou, Douze & Schmid 2011); a sample whose cells hold too few is searched exactly.
-    """
-    try:
-        import faiss
-    except ImportError as missing:
-        raise ImportError("index='approximate' needs faiss: pip install 'infoflow[index]'") from missing
-    n, d = x.shape
-    values = (x - x.mean(0)).to("cpu", torch.float32).numpy()
-    cells = max(1, min(round(4 * math.sqrt(n)), n // 39))  # k-means wants 39 samples a cell
-    found = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells)
-    found.train(values)  # with a fixed seed
-    found.add(values)
-    found.nprobe = min(PROBES, cells)
-    columns = torch.as_tensor(found.search(values, min(k + 1 + SPARE, n))[1], device=x.device)
-    places = torch.arange(n, device=x.device)
-    lacking = ((columns >= 0) & (columns != places[:, None])).sum(1) < k
-    radii = torch.empty_like(x[:, 0])
-    for rows in _row_blocks(n, max(1, ELEMENTS // (d * columns.shape[1])) * n):
-        near = columns[rows]
-        squares = (x[near] - x[rows, None]).square().sum(2)
-        squares.masked_fill_((near < 0) | (near == places[rows, None]), math.inf)
-        radii[rows] = squares.kthvalue(k, 1).values.sqrt()
-    for row in lacking.nonzero()[:, 0].tolist():
-        radii[row] = _smallest(_distances(x, slice(row, row + 1), 2.0), k)[0]
-    return radii
-
-
-def _distances(x: Tensor, rows: slice, p: float) -> Tensor:
-    """Return distances (rows, n) by differences, with infinity to itself."""
-    distances = torch.cdist(x[rows], x, p=p, compute_mode="donot_use_mm_for_euclid_dist")
-    return _without_self(distances, rows)
-
-
-def _without_self(distances: Tensor, rows: slice) -> Tensor:
-    distances[:, rows].fill_diagonal_(math.inf)
-    return distances
-
-
-def _smallest(distances: Tensor, k: int) -> Tensor:
-    """Return the k-th smallest of each row."""
-    return _candidates(distances, k)[0][:, k - 1]
-
-
-def _candidates(distances: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the `count` smallest of each row, sorted, and their columns.
-
-    The smallest `count` lie in the `count` groups of columns with the smallest minima.
-    """
-    rows, n = distances.shape
-    groups = n // GROUP
-    if groups <= 2 * count:
-        return distances.topk(count, largest=False)
-    minima = distances[:, : groups * GROUP]  # a group is every `groups`-th column
-    while minima.shape[1] > groups:  # halving keeps to whole vectors, unlike a reduction over strides
-        minima = torch.minimum(*minima.chunk(2, 1))
-    best = minima.topk(count, largest=False).indices  # (rows, count)
-    columns = best[:, None] + groups * torch.arange(GROUP, device=distances.device)[:, None]
-    rest = torch.arange(groups * GROUP, n, device=distances.device).expand(rows, -1)
-    columns = torch.cat([columns.flatten(1), rest], 1)
-    values, place = distances.gather(1, columns).topk(count, largest=False)
-    return values, columns.gather(1, place)
-
-
-def _euclidean_radii(x: Tensor, k: int) -> Tensor:
-    """Return the k-th neighbour distances: candidates by float32 products, distances by float64 differences.
-
-    Where float32 leaves too many rows unsure (near neighbours of far-off samples), float64 picks the
-    candidates.
-    """
+def _information_terms(x: Tensor, y: Tensor, k: int, algorithm: int | str, by_tree: bool) -> Tensor:
+    """Return the terms (n,) whose mean is the information."""
     n = len(x)
-    radii = torch.empty_like(x[:, 0])
-    factors = _Factors.of(x, torch.float32 if x.shape[1] <= WIDE else torch.float64)
-    for rows in _row_blocks(n, 4 * ELEMENTS):
-        exact, unsure = factors.radii(x, rows, k)
-        if factors.left.dtype == torch.float32 and unsure.sum() > 0.05 * len(unsure):
-            factors = _Factors.of(x, torch.float64)
-            exact, unsure = factors.radii(x, rows, k)
-        if unsure.any():
-            again = torch.cdist(x[rows][unsure], x, compute_mode="donot_use_mm_for_euclid_dist")
-            again.scatter_(1, unsure.nonzero() + rows.start, math.inf)
-            exact[unsure] = _smallest(again, k)
-        radii[rows] = exact
-    return radii
-
-
-class _Factors(NamedTuple):
-    """Two matrices whose product holds the squared distances up to `rounding`, and a buffer for a block."""
-
-    left: Tensor  # (n, d + 2)
-    right: Tensor  # (d + 2, n)
-    rounding: float
-    buffer: Tensor
-
-    @classmethod
-    def of(cls, x: Tensor, dtype: torch.dtype) -> "_Factors":
-        norms = x.square().sum(1, keepdim=True)
-        ones = torch.ones_like(norms)
-        left, right = torch.cat([x, norms, ones], 1), torch.cat([-2 * x, ones, norms], 1)
-        rounding = 4 * (x.shape[1] + 2) * torch.finfo(dtype).eps * norms.max().item()
-        buffer = torch.empty(max(len(x), 4 * ELEMENTS), dtype=dtype, device=x.device)
-        return cls(left.to(dtype), right.to(dtype).T.contiguous(), rounding, buffer)
-
-    def radii(self, x: Tensor, rows: slice, k: int) -> tuple[Tensor, Tensor]:
-        """Return distances (rows,) to the k-th neighbour, and which of them a better candidate might beat."""
-        n = len(x)
-        count = min(k + SPARE, n - 1)
-        squares = self.buffer[: (rows.stop - rows.start) * n].view(-1, n)
-        torch.mm(self.left[rows], self.right, out=squares)
-        values, columns = _candidates(_without_self(squares, rows), count)
-        exact = _squares_to(x, rows, columns).kthvalue(k, 1).values
-        unsure = (exact + self.rounding > values[:, -1]) & (exact > 0) & (count < n - 1)
-        return exact.sqrt(), unsure
-
-
-def _squares_to(x: Tensor, rows: slice, columns: Tensor) -> Tensor:
-    """Return squared distances (rows, candidates) of samples to their candidates, by differences, some rows at a time."""
-    step = max(1, 2 * ELEMENTS // (columns.shape[1] * x.shape[1]))
-    pairs = zip(x[rows].split(step), columns.split(step), strict=True)
-    return torch.cat([(x[near] - own[:, None]).square_().sum(2) for own, near in pairs])
+    if algorithm == "mixed":
+        return _mixed_terms(x, y, k, by_tree)
+    constant = _psi(k) - (1 / k if algorithm == 2 else 0.0) + _psi(n)
+    if algorithm == 1 and by_tree:
+        return constant - _kraskov_terms_by_tree(x, y, k)
+    return constant - torch.cat([_kraskov_terms(x, y, rows, k, algorithm) for rows in _neighbours.row_blocks(n)])
 
 
 def _kraskov_terms(x: Tensor, y: Tensor, rows: slice, k: int, algorithm: int) -> Tensor:
     """Return the digamma terms (rows,) of both marginals."""
-    in_x, in_y = _distances(x, rows, math.inf), _distances(y, rows, math.inf)
+    in_x, in_y = _neighbours.distances(x, rows, math.inf), _neighbours.distances(y, rows, math.inf)
     joint = torch.maximum(in_x, in_y)
     if algorithm == 1:
-        radius = _smallest(joint, k)[:, None]
+        radius = _neighbours.smallest(joint, k)[:, None]
         counts = [1 + (marginal < radius).sum(1) for marginal in (in_x, in_y)]
     else:
-        columns = _candidates(joint, k)[1]
+        columns = _neighbours.candidates(joint, k)[1]
         counts = [(m <= m.gather(1, columns).amax(1, keepdim=True)).sum(1) for m in (in_x, in_y)]
     return sum(torch.digamma(count.to(torch.float64)) for count in counts)
 
 
 def _kraskov_terms_by_tree(x: Tensor, y: Tensor, k: int) -> Tensor:
     """Return the digamma terms (n,) of algorithm 1, from the same differences as without the tree."""
-    radius = _tree_radii(torch.cat([x, y], 1), k, math.inf)
+    radius = _neighbours.tree_radii(torch.cat([x, y], 1), k, math.inf)
     inner = torch.nextafter(radius, torch.full_like(radius, -1.0))  # the tree counts <=, algorithm 1 counts <
-    return sum(torch.digamma(_count_within(v, inner).clamp(min=1).to(torch.float64)) for v in (x, y))
+    counts = [_neighbours.count_within(_neighbours.tree(v), v, inner).clamp(min=1).to(torch.float64) for v in (x, y)]
+    return sum(torch.digamma(count) for count in counts)
 
 
-def _count_within(x: Tensor, radius: Tensor) -> Tensor:
-    """Return how many samples (n,), oneself included, are within `radius` in the maximum norm."""
-    from scipy.spatial import cKDTree
+def _mixed_terms(x: Tensor, y: Tensor, k: int, by_tree: bool) -> Tensor:
+    """Return the terms (n,) of the estimate for mixtures; rows that coincide are looked at once."""
+    joint = torch.cat([x, y], 1)
+    group, sizes = row_groups(joint)
+    first = _neighbours.first_of(group, sizes)
+    if by_tree:
+        radius = _neighbours.tree_radii(joint, k, math.inf)[first]
+        inner = torch.nextafter(radius, torch.full_like(radius, -1.0)).clamp(min=0.0)  # an atom counts what coincides
+        counts = [_neighbours.count_within(_neighbours.tree(v), v[first], inner) for v in (joint, x, y)]
+    else:
+        blocks = [_open_counts(x, y, first[rows], k) for rows in _neighbours.row_blocks(len(x)) if len(first[rows])]
+        radius, *counts = (torch.cat(part) for part in zip(*blocks, strict=True))
+    within = torch.stack(counts).to(torch.float64)  # (3, groups)
+    psi, log = torch.digamma(within), within.log()
+    n = len(x)
+    density = psi[0] + _psi(n) - psi[1] - psi[2]
+    return torch.where(radius > 0, density, log[0] + math.log(n) - log[1] - log[2])[group]
 
-    values = x.cpu().numpy()
-    options = {"p": math.inf, "return_length": True, "workers": torch.get_num_threads()}
-    counts = cKDTree(values).query_ball_point(values, radius.cpu().numpy(), **options)
-    return torch.as_tensor(counts, device=x.device)
+
+def _open_counts(x: Tensor, y: Tensor, rows: Tensor, k: int) -> tuple[Tensor, ...]:
+    """Return the distance (m,) of some rows to their k-th joint neighbour, and the samples nearer than that, themselves included.
+
+    In the joint space and in both marginals; where that distance is 0, the samples that coincide.
+    """
+    in_x, in_y = (torch.cdist(v[rows], v, p=math.inf, compute_mode=_pairs.DIRECT) for v in (x, y))
+    joint = torch.maximum(in_x, in_y)
+    radius = joint.kthvalue(k + 1, 1).values  # the nearest is the row itself
+    limit = torch.where(radius > 0, radius, torch.finfo(radius.dtype).tiny)[:, None]
+    return radius, *((distances < limit).sum(1) for distances in (joint, in_x, in_y))
 
 
-def _ross_counts(activity: Tensor, labels: Tensor, sizes: Tensor, rows: slice, k: int) -> tuple[Tensor, Tensor]:
-    """Return how many of the same class, and of all, are within the k-th neighbour of the same class."""
-    distances = _distances(activity, rows, math.inf)
+def _ross_counts(activity: Tensor, labels: Tensor, sizes: Tensor, rows: slice, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return how many of the same class, and of all, are within the k-th neighbour of the same class, and its distance."""
+    distances = _neighbours.distances(activity, rows, math.inf)
     own = distances.masked_fill(labels[rows, None] != labels, math.inf)
     nearest = own.topk(min(k, len(labels) - 1), largest=False).values
     last = sizes[labels[rows]].sub(1).clamp(max=nearest.shape[1]) - 1
     radius = nearest.gather(1, last[:, None])
-    return (own <= radius).sum(1).to(torch.float64), (distances <= radius).sum(1).to(torch.float64)
+    within = ((block <= radius).sum(1).to(torch.float64) for block in (own, distances))
+    return *within, radius[:, 0]
+
+
+def _ross_counts_by_tree(activity: Tensor, labels: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """`_ross_counts` of all rows, from the same differences, by trees; rows of a class that coincide are looked at once."""
+    own, everyone, radius = (torch.zeros_like(activity[:, 0]) for _ in range(3))
+    whole = _neighbours.tree(activity)
+    for label in labels.unique():
+        members = (labels == label).nonzero()[:, 0]
+        values = activity[members]
+        group, sizes = row_groups(values)
+        first = _neighbours.first_of(group, sizes)
+        found = _neighbours.tree_radii(values, min(k, len(values) - 1), math.inf)[first]
+        radius[members] = found[group]
+        for counts, tree in ((own, _neighbours.tree(values)), (everyone, whole)):
+            counts[members] = _neighbours.count_within(tree, values[first], found)[group].to(counts) - 1
+    return own, everyone, radius
+
+
+def _within_classes(x: Tensor, y: Tensor, labels: Tensor, k: int, standardise: bool) -> Tensor:
+    """Return the mean over the classes of more than k samples, by their size, of the information within each."""
+    parts = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
+    kept = [members for members in parts if len(members) > k]
+    if not kept:
+        raise ValueError(f"labels: expected a class of more than k = {k} samples")
+    values = torch.stack([mutual_information(x[i], y[i], k, standardise=standardise) for i in kept])
+    sizes = values.new_tensor([len(members) for members in kept])
+    return (sizes * values).sum() / sizes.sum()
+
+
+def _standardised(x: Tensor) -> Tensor:
+    """Return columns of standard deviation 1; constant ones become 0."""
+    largest = x.abs().amax(0)
+    x = x / torch.where(largest > 0, largest, 1.0)  # squares stay within range
+    spread = x.std(0, correction=0)
+    varies = (x != x[0]).any(0) & (spread > 0)
+    return torch.where(varies, x / torch.where(varies, spread, 1.0), 0.0)
+
+
+def _algorithm(asked: int | str | None, x: Tensor, y: Tensor, k: int) -> int | str:
+    """Return the algorithm: the one asked for, else 1, or "mixed" where rows repeat."""
+    ties = max(count_ties(x, k), count_ties(y, k))
+    if ties and asked != "mixed":
+        taken = (
+            "algorithm 'mixed' is taken" if asked is None else f"algorithm {asked} does not know atoms, take 'mixed'"
+        )
+        _guards.warn("ties", f"{ties} of {len(x)} samples repeat more than {k} times in one variable; {taken}")
+    return asked or ("mixed" if ties else 1)
+
+
+def _guard_entropy(radii: Tensor, activity: Tensor, p: float, k: int) -> None:
+    tied = int((radii == 0).sum())
+    if tied:
+        why = "a density has no atoms: the entropy is -inf, and with an offset the offset sets it; count them (`binning.entropy`)"
+        _guards.warn("ties", f"{tied} of {len(activity)} samples coincide with more than {k - 1} others; {why}")
+    else:
+        _guards.local(radii, activity, p, k)
+
+
+def _guard_information(terms: Tensor, x: Tensor, y: Tensor, k: int, algorithm: int | str, by_tree: bool) -> None:
+    if _guards.dead(x, "x") or _guards.dead(y, "y"):
+        return
+    n, value = len(x), terms.mean()
+    atoms = min(plug_in_entropy(row_groups(v)[1]).item() for v in (x, y))
+    limit = _psi(n) - _psi(k) - (1 / k if algorithm == 2 else 0.0)
+    _guards.at_ceiling(value, limit, "psi(n) - psi(k)", "take more samples")
+    _guards.possible(value, 0.0, max(limit, atoms), "more than its noise explains", slack=NOISE * _error(terms))
+    if by_tree or algorithm == "mixed":  # few dimensions, or atoms, for which neighbours at distance 0 are right
+        return
+    joint, some = torch.cat([x, y], 1), _guards.some(n, x.device)
+    _guards.local(torch.cdist(joint[some], joint, p=math.inf).kthvalue(k + 1, 1).values, joint, math.inf, k)
+    if n >= 4 * (k + 1):
+        half = _information_terms(x[::2], y[::2], k, algorithm, by_tree)
+        error = math.hypot(_error(terms), _error(half))
+        _guards.levelled(value, half.mean(), error)
+
+
+def _guard_labels(terms: Tensor, activity: Tensor, labels: Tensor, radius: Tensor, k: int) -> None:
+    if _guards.dead(activity, "activity"):
+        return
+    tied = int((radius == 0).sum())
+    if tied:
+        _guards.warn(
+            "ties", f"{tied} of {len(activity)} samples coincide with {k} or more of their class, and count as atoms"
+        )
+    else:
+        _guards.local(radius, activity, math.inf, k)
+    limit = plug_in_entropy(labels.bincount()).item()
+    _guards.possible(terms.mean(), 0.0, limit, "more than its noise explains", slack=NOISE * _error(terms))
+
+
+def _error(terms: Tensor) -> float:
+    """Return the standard error of a mean of terms, SHARED times that of independent ones."""
+    return SHARED * float(terms.std() / math.sqrt(len(terms))) if len(terms) > 1 else 0.0

@@ -13,19 +13,13 @@ import math
 import torch
 from torch import Tensor
 
-from infoflow.estimators import _mixtures
+from infoflow.estimators import _guards, _mixtures, _pairs
 from infoflow.estimators._common import (
     Estimate,
-    as_samples,
-    as_tensor,
-    choice,
-    counting,
-    finite,
-    need_generator,
-    positive,
     randn,
     reported_in,
 )
+from infoflow.estimators._inputs import as_numbers, as_samples, choice, counting, need_generator, positive
 from infoflow.estimators._scalar_chain import continuous_inputs, scalar_chain, scalar_chain_density
 
 __all__ = [
@@ -131,6 +125,7 @@ def mutual_information(
         h = mixture_entropy(layer, std, samples=samples, generator=generator, method=method)
         return h._replace(value=h.value - gaussian_entropy(d, std))
     conditional = _as_conditional(conditional_centres, d, layer.device)
+    _guard_passes(len(layer), conditional.shape[1])
     generator = need_generator(generator, "mutual_information with conditional centres")
     samples = counting(samples, "samples", 2)
     if conditional.numel() == layer.numel() and torch.equal(conditional.reshape(layer.shape), layer):
@@ -179,22 +174,34 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
     terms = (own.reshape(-1) - log_sums + math.log(n)).clamp(max=math.log(n)).view(draws, n)
     spread = terms.detach()
     variance = spread.var(0).mean() if draws > 1 else spread.var()
+    if not _guards.dead(torch.cat([means, covariances.flatten(1)], 1), "the layer"):
+        _guards.at_ceiling(terms.mean(), math.log(n), "ln n", "the layer has hardly any noise at its own scale")
     return Estimate(terms.mean(), (variance / (n * draws)).sqrt(), missed.mean())
 
 
+def _guard_passes(rows: int, passes: int) -> None:
+    """Warn where the layer's centres cannot hold as many passes of each input as the conditional ones."""
+    if rows % passes:
+        _guards.warn(
+            "unlike_passes",
+            f"{rows} centres are no multiple of the {passes} passes of the conditional ones: unequal numbers of passes bias the "
+            "two terms differently, by several tenths of a nat; take the same number in both",
+        )
+
+
 def _as_conditional(centres, d: int, device) -> Tensor:
-    centres = as_tensor(centres, device).to(torch.float64)
+    centres = as_numbers(centres, "conditional_centres").to(device)
     if centres.ndim != 3 or centres.shape[2] != d or 0 in centres.shape:
         raise ValueError(f"conditional_centres: expected shape (m, R, {d}), got {tuple(centres.shape)}")
-    return finite(centres, "conditional_centres")
+    return centres
 
 
 def _as_covariances(covariances, means: Tensor) -> Tensor:
     n, d = means.shape
-    covariances = as_tensor(covariances, means.device).to(torch.float64)
+    covariances = as_numbers(covariances, "covariances").to(means.device)
     if covariances.shape != (n, d, d):
         raise ValueError(f"covariances: expected shape ({n}, {d}, {d}), got {tuple(covariances.shape)}")
-    return finite(covariances, "covariances")
+    return covariances
 
 
 def _cholesky(covariances: Tensor) -> Tensor:
@@ -309,7 +316,7 @@ def _own_log_sums(t: Tensor, conditional: Tensor) -> Tensor:
     if t.requires_grad or conditional.requires_grad:  # working in place overwrites what cdist's gradient reads
         squares = ((a[:, :, None] - b[:, None]).square().sum(3) for a, b in blocks)
     else:
-        squares = (torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_() for a, b in blocks)
+        squares = (torch.cdist(a, b, compute_mode=_pairs.DIRECT).square_() for a, b in blocks)
     return torch.cat([(-0.5 * block).logsumexp(2) for block in squares])
 
 

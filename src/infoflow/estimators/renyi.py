@@ -17,26 +17,31 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from infoflow.estimators import _pairs
+from infoflow.estimators import _guards, _pairs
 from infoflow.estimators._common import (
     Diagnostics,
-    as_labels,
-    as_tensor,
-    choice,
     count_ties,
-    counting,
     diagnose,
-    finite,
-    need_generator,
     plug_in_entropy,
-    positive,
     randn,
     ratio,
     reported_in,
 )
+from infoflow.estimators._inputs import (
+    as_array,
+    as_labels,
+    as_numbers,
+    as_tensor,
+    choice,
+    counting,
+    finite,
+    is_number,
+    need_generator,
+    number,
+    positive,
+)
 
 APPROXIMATIONS = ("exact", "nystrom", "random_features")
-DIRECT = "donot_use_mm_for_euclid_dist"
 PANEL = 128  # columns of a Gram matrix that are multiplied at once
 IN_CACHE = 2**18  # numbers of a stack of variables taken at once: four times faster than 2**22
 NEAR_ONE = 0.2  # |alpha - 1| below which the sum of powers is taken as a difference from 1
@@ -75,7 +80,7 @@ def gram_entropy(K, alpha: float) -> Tensor:
     Raises:
         ValueError: On a K that is not square, finite and of positive trace, or alpha < 0.
     """
-    K = finite(as_tensor(K).to(torch.float64), "K")
+    K = as_numbers(K, "K")
     square = K.ndim >= 2 and K.shape[-1] == K.shape[-2] and K.shape[-1] >= 1
     if not square or not (trace := K.diagonal(dim1=-2, dim2=-1).sum(-1)).gt(0).all():
         raise ValueError(f"K: expected a square matrix of positive trace, got shape {tuple(K.shape)}")
@@ -98,7 +103,7 @@ def entropy(
     """Matrix-based Renyi entropy S_alpha of one variable, in bits.
 
     Args:
-        x: (n, ...), or labels: one-dimensional integers with sigma None, which take the delta kernel.
+        x: (n, ...), or labels: one-dimensional integers or text with sigma None, which take the delta kernel.
         alpha: Order, >= 0, may be infinite; alpha = 2 holds no n x n matrix and computes no eigenvalues.
         sigma: Kernel width, > 0; None for labels.
         approximation: "exact"; "nystrom" (`rank` landmarks) or "random_features" (`rank` cosine-sine pairs)
@@ -112,7 +117,9 @@ def entropy(
     Raises:
         ValueError: On bad x, alpha, sigma or approximation.
     """
-    return joint_entropy([x], alpha, [sigma], approximation=approximation, rank=rank, generator=generator)
+    value = _joint_entropy([x], alpha, [sigma], approximation, rank, generator)
+    _guard_entropy(value, [x], "x")
+    return value
 
 
 @reported_in("bits")
@@ -141,6 +148,12 @@ def joint_entropy(
     Raises:
         ValueError: As `entropy`; also on lists or sample numbers that do not match.
     """
+    value = _joint_entropy(xs, alpha, sigmas, approximation, rank, generator)
+    _guard_entropy(value, xs, "xs")
+    return value
+
+
+def _joint_entropy(xs, alpha: float, sigmas, approximation: str, rank: int, generator) -> Tensor:
     alpha = _order(alpha)
     choice(approximation, "approximation", APPROXIMATIONS)
     z, labels = _combine(xs, sigmas)
@@ -186,31 +199,86 @@ def mutual_information(
     Raises:
         ValueError: As `joint_entropy`.
     """
-    ts = list(ts) if isinstance(ts, list | tuple) else [ts]
+    ts = _variables(ts)
     sigmas = _as_widths(sigmas, 1 + len(ts))
     if choice(approximation, "approximation", APPROXIMATIONS) == "exact" and alpha != 2:
-        return _exact_information([x], ts, _order(alpha), sigmas)
-    options = {"approximation": approximation, "rank": rank, "generator": generator}
-    alone = joint_entropy([x], alpha, sigmas[:1], **options)
-    layer = joint_entropy(ts, alpha, sigmas[1:], **options)
-    return alone + layer - joint_entropy([x, *ts], alpha, sigmas, **options)
+        alone, layer, joint = _exact_entropies([x], ts, _order(alpha), sigmas)
+    else:
+        options = (approximation, rank, generator)
+        alone = _joint_entropy([x], alpha, sigmas[:1], *options)
+        layer = _joint_entropy(ts, alpha, sigmas[1:], *options)
+        joint = _joint_entropy([x, *ts], alpha, sigmas, *options)
+    value = alone + layer - joint
+    if _guard_entropy(alone, [x], "x") and _guard_entropy(layer, ts, "ts"):
+        _guards.possible(value, 0.0, min(float(alone), float(layer)), "joint entropies of matrices are not subadditive")
+    return value
 
 
-def _exact_information(xs: list, ts: list, alpha: float, sigmas: list) -> Tensor:
-    """S(X) + S(T) - S(X, T) from one Gram matrix of each side and their product."""
+@reported_in("bits")
+def conditional_information(x, ts, given, alpha: float, sigmas) -> Tensor:
+    """Information I_alpha(X; T | Y) = S(X, Y) + S(T, Y) - S(X, T, Y) - S(Y), in bits.
+
+    Args:
+        x: A variable as in `entropy`.
+        ts: A variable, or a list of them (the maps of a layer).
+        given: Y, a variable as in `entropy`; labels, for the information within classes.
+        alpha: Order.
+        sigmas: Widths: first x's, then those of ts in order, then that of given; None for labels; one number serves all.
+
+    Returns:
+        0-d, bits, differentiable; at most log2 n - S(Y). Not clipped at 0.
+
+    Raises:
+        ValueError: As `joint_entropy`.
+    """
+    ts = _variables(ts)
+    of_x, *of_ts, of_given = _as_widths(sigmas, 2 + len(ts))
+    options = ("exact", 1, None)
+    with_x = _joint_entropy([x, given], alpha, [of_x, of_given], *options)
+    with_t = _joint_entropy([*ts, given], alpha, [*of_ts, of_given], *options)
+    both = _joint_entropy([x, *ts, given], alpha, [of_x, *of_ts, of_given], *options)
+    alone = _joint_entropy([given], alpha, [of_given], *options)
+    if _guard_entropy(with_x, [x], "x") and _guard_entropy(with_t, ts, "ts"):
+        high = math.log2(len(given)) - float(alone)
+        _guards.possible(with_x + with_t - both - alone, 0.0, high, "joint entropies of matrices are not subadditive")
+    return with_x + with_t - both - alone
+
+
+def _guard_entropy(value: Tensor, xs: list, name: str) -> bool:
+    """Warn of an entropy (a 0-d tensor) at its ceiling or floor; return whether the samples differ."""
+    xs = _variables(xs)
+    if all(_is_dead(x) for x in xs):
+        _guards.warn("dead", f"{name} is the same for all samples, so that its information is 0 whatever the kernel")
+        return False
+    limit = math.log2(len(xs[0]))
+    _guards.at_ceiling(value, limit, f"log2 n, as entropy of {name}", "widen the kernel")
+    _guards.flat(value, limit, f"the kernel of {name} is wider than all distances, narrow it")
+    return True
+
+
+def _is_dead(x) -> bool:
+    """Whether a variable, of numbers or labels, is the same for all samples."""
+    if isinstance(x, Tensor):
+        return _guards.is_dead(x.detach())
+    x = as_array(x, "x")
+    return bool((x == x[0]).all())
+
+
+def _exact_entropies(xs: list, ts: list, alpha: float, sigmas: list) -> tuple[Tensor, Tensor, Tensor]:
+    """S(X), S(T) and S(X, T) from one Gram matrix of each side and their product."""
     (z, x_labels), (u, t_labels) = _combine(xs, sigmas[:1]), _combine(ts, sigmas[1:])
     if len(z if z is not None else x_labels) != len(u if u is not None else t_labels):
         raise ValueError("x and ts: expected equal numbers of samples")
     K = None if z is None else _gram(z)
-    value = _product_entropy(K, x_labels, alpha)
+    alone = _product_entropy(K, x_labels, alpha)
     L = None if u is None else _gram(u)
-    value = value + _product_entropy(L, t_labels, alpha)
+    layer = _product_entropy(L, t_labels, alpha)
     if K is None or L is None:
         both = L if K is None else K
     else:
         both = K * L if K.requires_grad or L.requires_grad else K.mul_(L)
     del K, L
-    return value - _product_entropy(both, _joint_labels(x_labels, t_labels), alpha)
+    return alone, layer, _product_entropy(both, _joint_labels(x_labels, t_labels), alpha)
 
 
 def _product_entropy(K: Tensor | None, labels: Tensor | None, alpha: float) -> Tensor:
@@ -443,21 +511,27 @@ def diagnostics(value, x, sigma: float | None, *, ceiling: float | None = None) 
 
 
 def _order(alpha: float) -> float:
-    alpha = float(alpha)
+    alpha = number(alpha, "alpha")
     if not alpha >= 0:
         raise ValueError(f"alpha: expected a number >= 0, got {alpha}")
     return alpha
 
 
 def _as_data(x, name: str) -> Tensor:
-    x = as_tensor(x)
-    if x.ndim < 1 or len(x) < 2 or x.numel() == 0:
-        raise ValueError(f"{name}: expected shape (n, ...) with n >= 2, got {tuple(x.shape)}")
-    return finite(x.to(torch.float64).reshape(len(x), -1), name)
+    x = as_numbers(x, name)
+    if x.ndim < 1 or x.numel() == 0:
+        raise ValueError(f"{name}: expected shape (n, ...) with n >= 1, got {tuple(x.shape)}")
+    return x.reshape(len(x), -1)
+
+
+def _variables(xs) -> list:
+    """Return a list of variables; a list of numbers or of text is one of them."""
+    several = isinstance(xs, list | tuple) and not all(is_number(x) or isinstance(x, str) for x in xs)
+    return list(xs) if several or (isinstance(xs, list | tuple) and not xs) else [xs]
 
 
 def _as_widths(sigmas, count: int) -> list:
-    widths = [sigmas] * count if sigmas is None or isinstance(sigmas, int | float) else list(sigmas)
+    widths = [sigmas] * count if sigmas is None or is_number(sigmas) else list(sigmas)
     if len(widths) != count:
         raise ValueError(f"sigmas: expected {count}, one a variable, got {len(widths)}")
     return widths
@@ -465,7 +539,7 @@ def _as_widths(sigmas, count: int) -> list:
 
 def _combine(xs, sigmas) -> tuple[Tensor | None, Tensor | None]:
     """Return the concatenated, scaled variables (n, d) and the joint labels (n,), either perhaps None."""
-    xs = list(xs) if isinstance(xs, list | tuple) else [xs]
+    xs = _variables(xs)
     if not xs:
         raise ValueError("xs: expected at least one variable")
     data, scales, labels = [], [], None
@@ -482,10 +556,13 @@ def _combine(xs, sigmas) -> tuple[Tensor | None, Tensor | None]:
 
 
 def _integer_labels(x, name: str) -> Tensor:
-    x = as_tensor(x)
-    if x.ndim != 1 or x.is_floating_point() or len(x) < 2:
-        raise ValueError(f"{name}: without a sigma expected integer labels (n,), got {tuple(x.shape)}")
-    return as_labels(x, len(x), x.device)
+    x = x if isinstance(x, Tensor) else as_array(x, name)
+    floats = x.is_floating_point() if isinstance(x, Tensor) else x.dtype.kind == "f"
+    real = floats and bool((x % 1 != 0).any())  # NaN too
+    if x.ndim != 1 or real or len(x) < 1:
+        kind = "real numbers" if real else f"shape {tuple(x.shape)}"
+        raise ValueError(f"{name}: without a sigma expected integer labels (n,) or text, got {kind}; give it a width")
+    return as_labels(x, len(x), x.device if isinstance(x, Tensor) else None, name)
 
 
 def _joint_labels(first: Tensor | None, second: Tensor | None) -> Tensor | None:
@@ -524,7 +601,7 @@ def _gram(z: Tensor) -> Tensor:
     norms = products.diagonal()[:, None].clone()
     rounding = 8 * torch.finfo(z.dtype).eps * norms.detach().max()
     if rounding > 1e-7:  # |a|^2 + |b|^2 - 2 a.b would cost digits
-        exponents, rounding = torch.cdist(z, z, compute_mode=DIRECT).square().mul(-0.5), 0.0
+        exponents, rounding = torch.cdist(z, z, compute_mode=_pairs.DIRECT).square().mul(-0.5), 0.0
     else:
         exponents = products.sub_(0.5 * norms).sub_(0.5 * norms.T)
     exponents = exponents.masked_fill_(exponents.detach() >= -rounding, 0.0)
@@ -608,5 +685,4 @@ def _random_features(z: Tensor, rank: int, generator: torch.Generator) -> Tensor
 @reported_in("bits")
 def label_entropy(labels) -> Tensor:
     """Shannon entropy H(Y) of labels (n,) in bits: the ceiling of an information with them for alpha = 1."""
-    labels = as_tensor(labels)
-    return plug_in_entropy(as_labels(labels, len(labels), labels.device).bincount()) / math.log(2)
+    return plug_in_entropy(as_labels(labels, len(labels), None).bincount()) / math.log(2)

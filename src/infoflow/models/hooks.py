@@ -7,7 +7,7 @@ returns several, as recurrent layers do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from infoflow.errors import InputError
+
+Change = Callable[[str, Tensor], Tensor]  # of a layer's name and value
 
 NAME = re.compile(r"(?P<path>.*?)(?:#(?P<call>\d+))?(?:\[(?P<part>\d+)\])?")
 
@@ -26,9 +28,9 @@ class Capture(dict[str, Tensor]):
     in place changes nothing here, and gradients with respect to the kept tensor exist.
     """
 
-    def __init__(self, layers: Mapping[str, str]) -> None:
+    def __init__(self, layers: Mapping[str, str], change: Change | None = None) -> None:
         super().__init__()
-        self.layers = dict(layers)
+        self.layers, self.change = dict(layers), change
         self.calls: dict[str, int] = {}
 
     def hook(self, path: str, wanted: dict[tuple[int, int], list[str]]) -> Any:
@@ -41,8 +43,9 @@ class Capture(dict[str, Tensor]):
             for (which, part), names in wanted.items():
                 if which != call or part >= len(parts):
                     continue
-                copies[part] = parts[part].clone()
-                self.update(dict.fromkeys(names, parts[part]))
+                value = self.change(names[0], parts[part]) if self.change else parts[part]
+                copies[part] = value.clone()
+                self.update(dict.fromkeys(names, value))
             return replaced(output, copies) if copies else None
 
         return keep
@@ -60,8 +63,8 @@ class Capture(dict[str, Tensor]):
 
 
 @contextmanager
-def capture(network: nn.Module, layers: Mapping[str, str]) -> Iterator[Capture]:
-    """Capture the layers (name -> path) of the pass within.
+def capture(network: nn.Module, layers: Mapping[str, str], change: Change | None = None) -> Iterator[Capture]:
+    """Capture the layers (name -> path) of the pass within; with `change` the network goes on with what it makes of each.
 
     Raises:
         InputError: the network has no such module.
@@ -75,7 +78,7 @@ def capture(network: nn.Module, layers: Mapping[str, str]) -> Iterator[Capture]:
             raise InputError(f"layer {name}: the network has no module {match['path']}; it has {known}")
         where = int(match["call"] or 1), int(match["part"] or 0)
         wanted.setdefault(match["path"], {}).setdefault(where, []).append(name)
-    values = Capture(layers)
+    values = Capture(layers, change)
     handles = [modules[path].register_forward_hook(values.hook(path, w)) for path, w in wanted.items()]
     try:
         yield values

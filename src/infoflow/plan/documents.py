@@ -201,8 +201,8 @@ class DocumentPlan(EstimatePlan):
         return TruthJob(seed=self.config.seed, part=int(part), parts=section.jobs, **tasks)
 
     def truth_sweeps(self) -> dict[str, str]:
-        """Paths of the tables of widths and of counterexamples to subadditivity."""
-        return {name: f"{self.root}/truth/{name}.parquet" for name in ("widths", "subadditivity")}
+        """Paths of the tables of widths, of counterexamples to subadditivity and of self-consistency."""
+        return {name: f"{self.root}/truth/{name}.parquet" for name in ("widths", "subadditivity", "consistency")}
 
     def truth_sweep_settings(self) -> SweepsJob:
         """Settings of the sweeps."""

@@ -97,7 +97,7 @@ class Document:
 
         Args:
             figure: id, for example `F2`.
-            needs: an experiment without whose curves there is nothing to draw, and None is returned.
+            needs: an experiment or a quantity without whose curves there is nothing to draw, and None is returned.
         """
         drawn = self._draw(figure, needs)
         if drawn is not None:
@@ -107,7 +107,7 @@ class Document:
         return drawn
 
     def _draw(self, figure: str, needs: str | None) -> Figure | None:
-        if needs and needs not in set(self.table("curves")["experiment"]):
+        if needs and needs not in {*self.table("curves")["experiment"], *self.table("curves")["quantity"]}:
             return None
         module = importlib.import_module(f"infoflow.documents.{self.key}.figures")
         style.use()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,31 @@ def plane(axes: Axes, x: pd.DataFrame, y: pd.DataFrame, colour: Any, label: str,
     axes.scatter(points[:, 0], points[:, 1], s=9, color=[(*colour, a) for a in np.linspace(0.25, 1, len(points))])
     axes.scatter(*points[-1], s=45, color=[colour], edgecolor="white", linewidth=0.8, zorder=3, label=label)
     axes.autoscale_view()
+
+
+def companion(row: Sequence[Axes], curves: pd.DataFrame, colours: Mapping[str, Any], log: bool = True) -> None:
+    """What a plane does not show of the same layers: information counted exactly, distances within classes, dimensions.
+
+    Args:
+        row: three panels, or two where the layers were not quantised.
+        curves: medians over seeds of I_XQ, ratio_distance, effective_rank and participation_ratio.
+        colours: of each layer.
+        log: whether epochs have a logarithmic axis.
+    """
+    titles = {
+        "I_XQ": "Counted, quantised", "ratio_distance": "Within-class over all distances", "effective_rank": "Dimensions",
+    }  # fmt: skip
+    for axes, (quantity, title) in zip(row, list(titles.items())[-len(row) :], strict=True):
+        rows = curves[curves["quantity"] == quantity]
+        for layer, colour in colours.items():
+            band(axes, rows[rows["layer"] == layer], colour, layer)
+            if quantity == "effective_rank":
+                other = curves[(curves["quantity"] == "participation_ratio") & (curves["layer"] == layer)]
+                axes.plot(*other.sort_values("epoch")[["epoch", "median"]].to_numpy().T, color=colour, linestyle=":")
+        epochs_axis(axes, int(rows["epoch"].max()), log)
+        axes.set_title(title, fontsize=10)
+        axes.set_ylim(bottom=0)
+    row[-1].set_ylabel("effective rank (dotted:\nparticipation ratio)")
+    row[-2].set_ylabel("ratio of mean distances")
+    if len(row) > 2:
+        row[0].set_ylabel(r"$I(X;Q)$ (nats)")

@@ -58,6 +58,25 @@ class Recording:
         """
         raise NotImplementedError
 
+    def levels(
+        self, seed: int, snapshot: int, index: Tensor, layers: Sequence[str], count: int
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Levels 0 … count − 1 (n, maps, size) of layers of the quantised twin: the network with all layers rounded.
+
+        Each layer has `count` evenly spaced levels from its least to its greatest value over the samples in the network itself;
+        what follows sees the rounded layer.
+
+        Args:
+            seed: of the network.
+            snapshot: of its training.
+            index: samples, (n,).
+            layers: names of hidden layers.
+            count: number of levels.
+        """
+        raise InputError(
+            "quantised layers: a file of activations holds none; record from weights (probe.keep_activations: false)"
+        )
+
     def inputs_of(self, seed: int, snapshot: int, index: Tensor, layer: str) -> Tensor:
         """What a layer is compared with: the whole input as vectors (n, d), or what the network names for this layer."""
         return self.samples(seed).vectors(index)
@@ -150,6 +169,30 @@ class FromWeights(Recording):
                     values[layer][start : start + len(block)] = value
                 start += len(block)
             yield from values.items()
+
+    @torch.no_grad()
+    def levels(
+        self, seed: int, snapshot: int, index: Tensor, layers: Sequence[str], count: int
+    ) -> Iterator[tuple[str, Tensor]]:
+        """As in the base class."""
+        ranges = {name: torch.aminmax(value) for name, value in self.values(seed, snapshot, index, self.layers)}
+        levels: dict[str, list[Tensor]] = {}
+
+        def rounded(name: str, value: Tensor) -> Tensor:
+            low, high = ranges[name]
+            step = (high - low) / (count - 1) if high > low else torch.ones_like(low)
+            level = ((value - low) / step).round().clamp(0, count - 1)
+            if name in levels:  # of the layers that are held at once
+                levels[name].append(by_map(level))
+            return low + step * level
+
+        for group in held_at_once(layers, self.shapes(seed), len(index)):
+            levels.clear()
+            levels.update({name: [] for name in group})
+            for block in index.split(self._block(seed)):
+                with capture(self.state(seed, snapshot), self._paths(self.layers), rounded):
+                    self.network(*self._inputs(seed, block))
+            yield from ((name, torch.cat(parts)) for name, parts in list(levels.items()))
 
     def _block(self, seed: int) -> int:
         """Samples of one pass."""

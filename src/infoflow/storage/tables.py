@@ -50,9 +50,9 @@ def tidy(
 ) -> pd.DataFrame:
     """Rows as a table with every column, those that are not given at their default.
 
-    `flag` says why a value means little: "saturated" or "flat" (the kernel is narrower or wider than all distances: S is
-    within 2 % of log2 n, or of 0), "dead" (a map that is the same for every sample), "small_delta" (error signals below a tenth of
-    their kernel width); empty: nothing found.
+    `flag` says why a value means little: one of `infoflow.estimators.FLAGS`, or "small_delta" (error signals below a tenth
+    of their kernel width); empty: nothing found. A value is saturated, or flat, within 1 % of its ceiling, or of 0 (a Rényi
+    entropy within 2 % of log2 n, or of 0).
 
     Args:
         rows: one a value, at least with seed, epoch, layer, depth, quantity and value.

@@ -13,6 +13,7 @@ from infoflow.config.jobs import SweepsJob, TruthJob
 from infoflow.errors import InputError
 from infoflow.storage.tables import write_table
 from infoflow.truth import sweeps
+from infoflow.truth.consistency import consistency as of_estimators
 from infoflow.truth.run import ESTIMATORS, applies, evaluate
 from infoflow.truth.tasks import TASKS
 
@@ -40,12 +41,13 @@ def run(job: TruthJob, output: str) -> None:
     write_table(output, pd.DataFrame(rows))
 
 
-def run_sweeps(job: SweepsJob, widths: str, subadditivity: str) -> None:
-    """Sweep the kernel and bin widths, and recompute the counterexamples to subadditivity."""
+def run_sweeps(job: SweepsJob, widths: str, subadditivity: str, consistency: str) -> None:
+    """Sweep the kernel and bin widths, recompute the counterexamples to subadditivity, and test every estimator's consistency."""
     torch.set_num_threads(1)
     rows = sweeps.widths(job.n, job.seeds, job.factors, job.seed)
     write_table(widths, pd.DataFrame(rows))
     write_table(subadditivity, sweeps.subadditivity(job.sigmas))
+    write_table(consistency, of_estimators(job.n, job.seeds, job.seed))
 
 
 def select(names: Iterable[str], known: dict[str, Any], where: str) -> list[str]:

@@ -99,7 +99,7 @@ def test_bins_over_the_run_span_all_snapshots(trained):
     folder, values, _ = trained
     table = _table(folder, "binning", run_bins=30, widths=[])
     low, high = float(values[0].min()), float(values[0].max())
-    truth = binning.entropy(values[0].flatten(1), edges=(low, high, 30))
+    truth = binning.entropy(values[0].flatten(1), grid=(low, high, 30))
     assert _value(table, layer="T1", quantity="H_T") == pytest.approx(float(truth), abs=1e-12)
 
 

@@ -86,8 +86,8 @@ def test_information_with_labels_reaches_their_entropy():
 
 def test_edges_clip_the_ends():
     x = torch.tensor([-5.0, -1.0, -0.5, 0.5, 1.0, 7.0])
-    assert binning.entropy(x, edges=(-1, 1, 2)).item() == pytest.approx(math.log(2), abs=plug_in(6))
-    assert binning.diagnostics(0.6, x, edges=(-1, 1, 2)).ceiling == math.log(2)
+    assert binning.entropy(x, grid=(-1, 1, 2)).item() == pytest.approx(math.log(2), abs=plug_in(6))
+    assert binning.diagnostics(0.6, x, grid=(-1, 1, 2)).ceiling == math.log(2)
 
 
 def test_pooled_takes_every_scalar_as_a_sample():
@@ -116,7 +116,7 @@ def test_float32_activities_agree_with_float64():
     ("arguments", "words"),
     [
         (([[0.0], [float("nan")]], 0.1), "activity.*finite"),
-        (([[0.0]], 0.1), "activity.*n >= 2"),
+        (([], 0.1), "activity.*n >= 1"),
         (([[0.0], [1.0]], 0.0), "width"),
         (([[0.0], [1.0]], None), "exactly one"),
         (([[0.0], [1e300]], 1e-300), "too small"),
@@ -129,8 +129,8 @@ def test_bad_input_is_refused(arguments, words):
 
 def test_bad_edges_and_labels_are_refused():
     with pytest.raises(ValueError, match="low < high"):
-        binning.entropy([[0.0], [1.0]], edges=(1, 0, 3))
+        binning.entropy([[0.0], [1.0]], grid=(1, 0, 3))
     with pytest.raises(ValueError, match="bins"):
-        binning.entropy([[0.0], [1.0]], edges=(0, 1, 0))
+        binning.entropy([[0.0], [1.0]], grid=(0, 1, 0))
     with pytest.raises(ValueError, match="labels"):
         binning.mutual_information([[0.0], [1.0]], [1], 0.1)

@@ -195,10 +195,13 @@ def reference_information(x, y, k, algorithm):
 def test_information_is_the_definition(d, k, algorithm):
     x = normal(400, d)
     y = x + normal(400, d, 1)
-    expected = reference_information(x, y, k, algorithm)
-    for index in ("auto", "brute", "kdtree"):
-        value = knn.mutual_information(x, y, k, algorithm=algorithm, index=index)
-        assert value.item() == pytest.approx(expected, abs=counting_error(400))
+    scaled = x * torch.arange(1, d + 1), y / 10
+    whole = [v / v.std(0, correction=0) for v in scaled]
+    for given, standardise, known in ((scaled, False, scaled), (scaled, True, whole)):
+        expected = reference_information(*known, k, algorithm)
+        for index in ("auto", "brute", "kdtree"):
+            value = knn.mutual_information(*given, k, algorithm=algorithm, index=index, standardise=standardise)
+            assert value.item() == pytest.approx(expected, abs=counting_error(400))
 
 
 @pytest.mark.parametrize("algorithm", [1, 2])

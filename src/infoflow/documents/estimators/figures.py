@@ -269,6 +269,36 @@ def t6(document: Document) -> Figure:
     return figure
 
 
+@drawn_from(tables=["consistency"])
+def t7(document: Document) -> Figure:
+    """What every information must do.
+
+    Tests that need no truth, of every estimator: how far its values depart from the equality or inequality that any
+    information obeys (nats, mean over seeds); an inequality that holds is 0.
+    """
+    table = document.table("consistency")
+    mean = table.pivot_table(index="estimator", columns="test", values="departure", sort=False)
+    mean = mean.loc[[name for name in LOOKS if name in mean.index]]
+    relations = table.drop_duplicates("test").set_index("test")["relation"]
+    figure, axes = style.new(1, 1, 0.32 * len(mean) + 2.2)
+    one: Axes = axes[0, 0]
+    style.sns.heatmap(
+        mean, ax=one, cmap="RdBu_r", norm=SymLogNorm(0.1, vmin=-5, vmax=5), annot=True, fmt=".2f", linewidths=1,
+        annot_kws={"size": 9}, cbar_kws={"label": "departure (nats)", "ticks": [-5, -1, -0.1, 0, 0.1, 1, 5]},
+    )  # fmt: skip
+    one.set_yticklabels([LOOKS[name].label for name in mean.index], rotation=0)
+    names = [f"{test} ({relations[test]})".replace(": ", ",\n") for test in mean.columns]
+    one.set_xticklabels(names, rotation=35, ha="right")
+    one.set(xlabel="", ylabel="")
+    one.grid(False)
+    notes.note(
+        figure,
+        f"Two pairs of normals of correlation 0.8, four classes, or a layer of two units with noise; n = {int(table['n'].iloc[0])}, "
+        f"{table['seed'].nunique()} seeds. Empty: the test is not of what the estimator takes. Departures within ±0.1 are those of the sample.",
+    )
+    return figure
+
+
 # --- shared ------------------------------------------------------------------------------------------------
 
 SWEPT = {

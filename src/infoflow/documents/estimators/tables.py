@@ -21,4 +21,5 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "costs": rows[[*KEY, "seconds"]],
         "widths": results.study("widths"),
         "subadditivity": results.study("subadditivity"),
+        "consistency": results.study("consistency"),
     }

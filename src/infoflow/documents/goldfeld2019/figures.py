@@ -299,6 +299,30 @@ def x2(document: Document) -> Figure:
     return figure
 
 
+@drawn_from(tables=["curves"], experiments=["goldfeld_noisy", "goldfeld_deterministic"])
+def x4(document: Document) -> Figure:
+    """Counted information and geometry.
+
+    The information of the layers rounded to 8 bits, which is counted and estimated by nobody, beside within-class distances and
+    the dimensions that a layer fills: the plain noisy network, the orthonormal one, and the deterministic one.
+    """
+    nets = [("noisy", NOISY, PLAIN), ("noisy, orthonormal", NOISY, REGULAR), ("deterministic", TWIN, PLAIN)]
+    figure, axes = style.new(3, 3, 8.2, sharex="col", sharey="col")
+    for row, (name, experiment, point) in zip(axes, nets, strict=True):
+        curves = document.curves(experiment, point=point, grid="all")
+        curves = curves[curves["estimator"].isin(["quantised", "geometry"])]
+        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in LAYERS})
+        panels.level(row[0], CEILING, "ln 4096")
+        row[0].annotate(name, (0, 1.1), xycoords="axes fraction", fontsize=11, weight="bold", annotation_clip=False)
+    axes[0, 0].legend(ncols=2)
+    notes.note(
+        figure,
+        f"Median and central 80 % of {notes.seeds(curves)}. Quantised: 256 levels of a layer from its least to its greatest value, "
+        "following layers see the rounded one; information and distances of layers without their noise. Geometry on 500 inputs.",
+    )
+    return figure
+
+
 @drawn_from(tables=["curves"], experiments=["goldfeld_mnist_cnn"])
 def e1(document: Document) -> Figure:
     """Clustering in a convolutional network.

@@ -331,6 +331,45 @@ def s06(document: Document) -> Figure:
     )  # fmt: skip
 
 
+@drawn_from(tables=["curves"], experiments=["saxe_tanh", "saxe_tanh_full_batch", "saxe_relu", "saxe_relu_full_batch"])
+def x1(document: Document) -> Figure:
+    """Counted information and geometry of the 12-bit networks.
+
+    The information of the layers of S06 rounded to 8 bits, which is counted and estimated by nobody, beside within-class
+    distances and the dimensions that a layer fills.
+    """
+    figure, axes = style.new(2, 3, 5.8, sharex="col", sharey="col")
+    for row, (experiment, name) in zip(axes, (("saxe_tanh", "tanh"), ("saxe_relu", "ReLU")), strict=True):
+        curves = pick(document.curves(experiment), part="layer")
+        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in (f"T{k}" for k in range(1, 6))})
+        panels.level(row[0], math.log(4096), "ln 4096")
+        row[0].annotate(name, (0, 1.1), xycoords="axes fraction", fontsize=11, weight="bold", annotation_clip=False)
+    axes[0, 0].legend(ncols=2)
+    return add_note(
+        document, figure,
+        f"Mini-batches, median and central 80 % of {notes.seeds(curves)}. Quantised: 256 levels of a layer from its least to its "
+        "greatest value, following layers see the rounded one. Geometry on 500 inputs.", stand_in=False,
+    )  # fmt: skip
+
+
+@drawn_from(tables=["curves", "spectra"], experiments=["padova_tanh", "padova_relu"])
+def x2(document: Document) -> Figure:
+    """Geometry of the audio networks.
+
+    Within-class distances and the dimensions that a layer fills, beside the planes of S15, S20 and S23: with more
+    dimensions than recordings both have no ceiling at n.
+    """
+    figure, axes = style.new(2, 2, 5.8, sharex="col", sharey="col")
+    for row, experiment in zip(axes, (TANH, RELU), strict=True):
+        curves = pick(document.curves(experiment), part="layer")
+        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in LAYERS}, log=False)
+        row[0].annotate(
+            NAMES[experiment], (0, 1.1), xycoords="axes fraction", fontsize=11, weight="bold", annotation_clip=False
+        )
+    axes[0, 0].legend(ncols=2)
+    return add_note(document, figure, f"Median and central 80 % of {notes.seeds(curves)}.")
+
+
 # --- binning ---------------------------------------------------------------------------------------------------
 
 

@@ -565,6 +565,30 @@ def zoom(row: np.ndarray, curves: pd.DataFrame) -> None:
     row[0].add_patch(Rectangle((x, y), width, height, facecolor="none", edgecolor=RED, linewidth=1))
 
 
+@drawn_from(tables=["curves"], experiments=["yu_baseline", "yu_baseline_relu", "yu_svhn_relu"])
+def x3(document: Document) -> Figure:
+    """Geometry beside the planes.
+
+    Within-class distances and the dimensions that a layer fills, of the networks of F7: whether a layer gathers its classes
+    is seen here without any kernel.
+    """
+    keys = shown(document, PUBLISHED, True)
+    figure, axes = style.new(len(keys), 2, 2.7 * len(keys) + 0.6, sharex=True)
+    colours = dict(zip(LAYERS, style.sns.color_palette("colorblind"), strict=False))
+    for row, key in zip(axes, keys, strict=True):
+        curves = network(document, key)
+        panels.companion(row, curves, colours)
+        for axes_ in row:
+            fraction_axis(axes_, float(curves["epoch"].max()))
+        row[0].set_title(f"{title_of(curves, key)}: within-class over all distances", fontsize=10)
+        if curves["stand_in"].any():
+            for axes_ in row:
+                notes.stamp_panel(axes_, "stand-in")
+    axes[0, 0].legend(ncols=3)
+    notes.note(figure, f"Medians over networks, 500 evenly spaced images. {sources_of(document, keys)}")
+    return figure
+
+
 @drawn_from(tables=["curves"], experiments=["yu_baseline", "yu_baseline_relu"])
 def x2(document: Document) -> Figure:
     """Is it the kernel.
