@@ -16,7 +16,7 @@ from infoflow.estimators._common import row_groups
 from infoflow.estimators._inputs import choice
 
 INDEXES = ("auto", "brute", "kdtree")  # exact
-PROBES = 64  # of about 4 sqrt(n) cells that a query of the approximate index looks into
+PROBES = 64  # of about 4 sqrt(n) cells that a query of the inverted file looks into
 FEW = 4  # dimensions up to which a tree beats all pairs at n = 10 000
 ELEMENTS = 2**18  # of a block of distances: 2 MiB of float64
 GROUP = 64  # columns whose smallest distance stands for them; a power of 2
@@ -39,11 +39,31 @@ def radii(x: Tensor, k: int, p: float, index: str) -> Tensor:
         return tree_radii(x, k, p)
     if p != 2:
         return torch.cat([smallest(distances(x, rows, p), k) for rows in row_blocks(len(x))])
+    x, scale = _within_range(x)
+    return _euclidean_radii(x, k) * scale
+
+
+def approximate_radii(x: Tensor, k: int) -> Tensor:
+    """Return distances (n,) to about the k-th neighbour, never nearer than that, from an inverted file of cells."""
+    x, scale = _within_range(x)
+    return _inverted_file_radii(x, k) * scale
+
+
+def radii_of(x: Tensor, some: Tensor, k: int) -> Tensor:
+    """Return the Euclidean distance (m,) of some rows to their k-th neighbour, by differences."""
+    parts = some.split(max(1, ELEMENTS // len(x)))
+    blocks = (torch.cdist(x[part], x, compute_mode=_pairs.DIRECT) for part in parts)
+    return torch.cat(
+        [smallest(block.scatter_(1, part[:, None], math.inf), k) for block, part in zip(blocks, parts, strict=True)]
+    )
+
+
+def _within_range(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return samples about their mean, divided by a power of 2 near their largest number, and that power."""
     x = x - x.mean(0)
     largest = x.abs().max()
     scale = torch.exp2(largest.log2().floor()) if largest > 0 else torch.ones_like(largest)
-    search = _approximate_radii if index == "approximate" else _euclidean_radii
-    return search(x / scale, k) * scale
+    return x / scale, scale
 
 
 def differentiable(x: Tensor, found: Tensor, p: float) -> Tensor:
@@ -60,8 +80,6 @@ def differentiable(x: Tensor, found: Tensor, p: float) -> Tensor:
 
 def by_tree(index: str, d: int) -> bool:
     """Return whether an index stands for the tree in d dimensions."""
-    if index == "approximate":
-        return False
     return choice(index, "index", INDEXES) == "kdtree" or (index == "auto" and d <= FEW)
 
 
@@ -103,7 +121,7 @@ def _workers() -> int:
     return torch.get_num_threads()
 
 
-def _approximate_radii(x: Tensor, k: int) -> Tensor:
+def _inverted_file_radii(x: Tensor, k: int) -> Tensor:
     """Return float64 distances to the k-th of the neighbours found in the cells nearest to each sample.
 
     Cells are those of k-means (Jegou, Douze & Schmid 2011); a sample whose cells hold too few is searched exactly.
@@ -111,7 +129,7 @@ def _approximate_radii(x: Tensor, k: int) -> Tensor:
     try:
         import faiss
     except ImportError as missing:
-        raise ImportError("index='approximate' needs faiss: pip install 'infoflow[index]'") from missing
+        raise ImportError("approximation='inverted_file' needs faiss: pip install 'infoflow[index]'") from missing
     n, d = x.shape
     values = x.to("cpu", torch.float32).numpy()
     cells = max(1, min(round(4 * math.sqrt(n)), n // 39))  # k-means wants 39 samples a cell

@@ -1,6 +1,6 @@
 """Nearest-neighbour estimators of entropy and information, in nats.
 
-Neighbours are exact unless an approximate index is asked for. Estimates are consistent, not bounds, and degrade with dimension. The
+Neighbours are exact unless an approximation is asked for. Estimates are consistent, not bounds, and degrade with dimension. The
 entropy is differentiable; the informations are made of counts of neighbours, which are piecewise constant, and have no
 gradient. Samples that coincide (a layer of ReLUs, counts, classes) are atoms: informations count them as such.
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from infoflow.estimators import _guards, _neighbours, _pairs
 from infoflow.estimators._common import (
     Diagnostics,
+    Estimate,
     count_ties,
     diagnose,
     plug_in_entropy,
@@ -28,14 +29,23 @@ from infoflow.estimators._common import (
 from infoflow.estimators._inputs import as_labels, as_samples, choice, counting, number
 
 METRICS = {"euclidean": 2.0, "chebyshev": math.inf}
-INDEXES = (*_neighbours.INDEXES, "approximate")
+APPROXIMATIONS = ("exact", "inverted_file")
+CHECKED = 1000  # samples that tell what an approximation adds
 ALGORITHMS = (1, 2, "mixed")
 SHARED = 1.5  # standard error of a mean of terms that share neighbours, in that of independent ones (measured: 1.4)
 NOISE = 3  # standard errors that the noise of an estimate may put it on the wrong side of a limit
 
 
 @reported_in("nats")
-def entropy(activity, k: int, metric: str = "euclidean", *, offset: float = 0.0, index: str = "auto") -> Tensor:
+def entropy(
+    activity,
+    k: int,
+    metric: str = "euclidean",
+    *,
+    offset: float = 0.0,
+    index: str = "auto",
+    approximation: str = "exact",
+) -> Tensor | Estimate:
     """Kozachenko-Leonenko entropy h = (d/n) sum_i ln(r_i + offset) + ln V_d + psi(n) - psi(k), in nats.
 
     r_i is the distance of sample i to its k-th neighbour and V_d the volume of the metric's unit ball.
@@ -46,38 +56,54 @@ def entropy(activity, k: int, metric: str = "euclidean", *, offset: float = 0.0,
         metric: "euclidean" or "chebyshev".
         offset: Added to the distances. At 0, rows that occur more than k times give -inf (see `diagnostics`);
             with ties a positive offset sets the number by itself.
-        index: "brute" (blocks of all pairs), "kdtree" (scipy's tree, on the CPU), both exact; "auto" takes
-            the tree for d <= 4. "approximate" is faiss' inverted file, for large n, on the CPU and for the
-            Euclidean metric: cost n^1.5. A neighbour that it misses is replaced by one farther away, so that
-            the value is never below the exact one. Measured excess for normals and k = 3: 2e-4 nats at d = 10 and
-            n = 100 000, but 0.8 at d = 64 and n = 50 000 (benchmarks/neighbours.md). No faster up to n = 20 000.
+        index: "brute" (blocks of all pairs), "kdtree" (scipy's tree, on the CPU); "auto" takes the tree for d <= 4.
+        approximation: "exact", or "inverted_file" (faiss) for large n, on the CPU and for the Euclidean metric: cost n^1.5,
+            no faster up to n = 20 000 (benchmarks/neighbours.md). A neighbour that it misses is replaced by one farther
+            away; how much that adds is measured on CHECKED samples, whose neighbours are searched exactly, and taken off.
 
     Returns:
         0-d, nats, no ceiling. Differentiable with respect to `activity` while neighbours keep their order: the
         gradient is that of d <ln(r_i + offset)> with each k-th neighbour held fixed. Samples at distance 0
         (value -inf at offset 0) pass no gradient. It costs one more pass over all
-        pairs, whatever the index.
+        pairs, whatever the index. The approximation is an `Estimate`, without gradient, with the standard error of what was
+        taken off.
 
     Raises:
-        ValueError: On bad activity, k, metric, offset or index; the approximate index with another metric.
-        ImportError: The approximate index without faiss.
+        ValueError: On bad activity, k, metric, offset, index or approximation; the inverted file with another metric.
+        ImportError: The inverted file without faiss.
     """
     activity = as_samples(activity, "activity", minimum=2)
     n, d = activity.shape
     k = counting(k, "k", 1, n - 1)
     choice(metric, "metric", tuple(METRICS))
-    choice(index, "index", INDEXES)
-    if index == "approximate" and metric != "euclidean":
-        raise ValueError(f"index: 'approximate' needs the Euclidean metric, got {metric!r}")
+    choice(index, "index", _neighbours.INDEXES)
+    choice(approximation, "approximation", APPROXIMATIONS)
+    if approximation != "exact" and metric != "euclidean":
+        raise ValueError(f"approximation: {approximation!r} needs the Euclidean metric, got {metric!r}")
     offset = number(offset, "offset")
     if not 0 <= offset < math.inf:
         raise ValueError(f"offset: expected a finite number >= 0, got {offset}")
+    constant = _log_ball(d, metric) + _psi(n) - _psi(k)
+    if approximation != "exact":
+        return _approximate_entropy(activity.detach(), k, offset, constant)
     radii = _neighbours.radii(activity.detach(), k, METRICS[metric], index)
     _guard_entropy(radii, activity.detach(), METRICS[metric], k)
     if activity.requires_grad:
         radii = _neighbours.differentiable(activity, radii, METRICS[metric])
     radii = radii + offset
-    return d * radii.log().mean() + _log_ball(d, metric) + _psi(n) - _psi(k)
+    return d * radii.log().mean() + constant
+
+
+def _approximate_entropy(activity: Tensor, k: int, offset: float, constant: float) -> Estimate:
+    """Return the entropy from approximate neighbours less what they add, as measured on some samples."""
+    d = activity.shape[1]
+    radii = _neighbours.approximate_radii(activity, k)
+    _guard_entropy(radii, activity, 2.0, k)
+    some = torch.linspace(0, len(activity) - 1, min(CHECKED, len(activity)), device=activity.device).long()
+    exact = _neighbours.radii_of(activity, some, k)
+    excess = torch.where(radii[some] > exact, d * ((radii[some] + offset) / (exact + offset)).log(), 0.0)
+    error = excess.std() / math.sqrt(len(some)) if len(some) < len(activity) else excess.new_zeros(())
+    return Estimate(d * (radii + offset).log().mean() + constant - excess.mean(), error, torch.zeros_like(error))
 
 
 @reported_in("nats")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from infoflow.estimators import Diagnostics, Estimate, binning, kde, knn, noisy, renyi
+from infoflow.estimators import Diagnostics, Estimate, binning, findings, gravest, kde, knn, noisy, renyi
 from infoflow.estimators._common import count_ties
 from infoflow.seeds import torch_generator
 from infoflow.storage.files import canonical_json
@@ -193,7 +193,7 @@ def evaluate(task: str, estimator: str, n: int, seed: int, *, root: int = ROOT) 
         A tidy row: task, family, network, estimator, settings (canonical JSON), kind (point, lower, upper), refers_to
         (population, or sample: the mixture around the n samples), n, seed, value, std_error, bias_bound, truth,
         truth_std_error, error (value - truth), unit ("nats"), ceiling (the largest value that the estimator can give),
-        saturation, ties, relative_width, seconds.
+        saturation, ties, relative_width, flag (the gravest of `infoflow.estimators.FLAGS`), seconds.
 
     Raises:
         ValueError: On an unknown id, or an estimator that does not apply to the task.
@@ -211,7 +211,8 @@ def measure(task: Task, name: str, estimator: Estimator, n: int, seed: int, root
     generator = torch_generator(root, seed, "truth", task.id, n)
     sample = task.sample(n, generator)
     start = time.perf_counter()
-    result = estimator.call(sample, generator)
+    with findings() as found:
+        result = estimator.call(sample, generator)
     seconds = time.perf_counter() - start
     value, std_error, bias_bound = result if isinstance(result, Estimate) else (result, 0.0, 0.0)
     value = float(value)
@@ -220,7 +221,7 @@ def measure(task: Task, name: str, estimator: Estimator, n: int, seed: int, root
         "estimator": name, "settings": canonical_json(estimator.settings), "kind": estimator.kind, "refers_to": estimator.refers_to,
         "n": n, "seed": seed, "value": value, "std_error": float(std_error), "bias_bound": float(bias_bound),
         "truth": task.truth, "truth_std_error": task.truth_std_error, "error": value - task.truth, "unit": "nats",
-        **estimator.diagnose(value, sample)._asdict(), "seconds": seconds,
+        **estimator.diagnose(value, sample)._asdict(), "flag": gravest(found), "seconds": seconds,
     }  # fmt: skip
 
 

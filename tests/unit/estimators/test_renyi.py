@@ -231,7 +231,7 @@ def approximated(approximation, alpha, rank):
     x, labels = normal(600, 5), torch.arange(600) % 3
     options = {"approximation": approximation, "rank": rank, "generator": torch.Generator().manual_seed(0)}
     value = renyi.mutual_information(x, labels, alpha, [3.0, None], **options)
-    return value.item(), renyi.gram(x, 3.0), labels[:, None] == labels
+    return value.value.item(), renyi.gram(x, 3.0), labels[:, None] == labels
 
 
 @pytest.mark.parametrize("approximation", ["nystrom", "random_features"])
@@ -248,8 +248,9 @@ def test_nystrom_is_as_near_as_the_trace_that_it_lacks():
     found, K, same = approximated("nystrom", 1, 400)
     exact = renyi.gram_entropy(K, 1) + math.log2(3) - renyi.gram_entropy(K * same, 1)
     generator, rest = torch.Generator().manual_seed(0), 0.0
-    for _ in range(2):  # each entropy has its own landmarks
-        features = renyi._nystrom(normal(600, 5) / 3, 400, generator)
+    x = normal(600, 5) / 3
+    for _ in range(2):  # each entropy has its own landmarks, each draw too, and lacks about as much
+        features = renyi._nystrom(x, 400, generator)(x)
         lacking = 1 - features.square().sum().item() / 600 + eigenvalues(1, 600)
         entropy = -lacking * math.log2(lacking) - (1 - lacking) * math.log2(1 - lacking)
         rest += lacking * math.log2(599) + entropy
@@ -260,7 +261,8 @@ def test_random_features_are_as_near_as_their_variance_says():
     """|K + D|^2 / |K|^2 = 1 + 2 sum K D / |K|^2 + sum D^2 / |K|^2, of which the second has mean 0 and E D^2 = (1 - K^2)^2 / (2 rank)."""
     found, K, same = approximated("random_features", 2.0, 400)
     exact = renyi.gram_entropy(K, 2) + math.log2(3) - renyi.gram_entropy(K * same, 2)
-    features = renyi._random_features(normal(600, 5) / 3, 1000, torch.Generator().manual_seed(1)) * math.sqrt(1000)
+    x = normal(600, 5) / 3
+    features = renyi._random_features(x, 1000, torch.Generator().manual_seed(1))(x) * math.sqrt(1000)
     variance, bias = 0.0, 0.0
     for kernel in (K, same * K):  # each entropy has its own features
         whole = kernel.square().sum()
@@ -278,7 +280,19 @@ def test_nystrom_with_all_landmarks_is_exact():
     K = reference_gram(x, 1.0)
     # K K^-1 K: what the root of an eigenvalue above the cut divides, it multiplies again
     rest = slack(1.01, K, K, error=2 * entries(x))
-    assert value.item() == pytest.approx(renyi.entropy(x, 1.01, 1.0).item(), abs=rest)
+    assert value.value.item() == pytest.approx(renyi.entropy(x, 1.01, 1.0).item(), abs=rest)
+
+
+@pytest.mark.parametrize("approximation", ["nystrom", "random_features"])
+def test_an_approximation_knows_its_error(approximation):
+    """Its own standard error, and what half of the rank changes, cover what is lacking of the exact value."""
+    x = normal(800, 4)
+    exact = renyi.entropy(x, 2, 2.0).item()
+    found = renyi.entropy(x, 2, 2.0, approximation=approximation, rank=200, generator=torch.Generator().manual_seed(0))
+    assert abs(found.value.item() - exact) <= 4 * found.std_error.item() + found.bias_bound.item()
+    assert found.std_error + found.bias_bound < 0.1
+    blocks = renyi._sum_of_products(lambda part: part, x, 2**22)  # a row a block
+    assert torch.allclose(blocks, x.T @ x)
 
 
 def test_width_rules():
