@@ -77,6 +77,7 @@ def as_labels(labels, n: int, device, name: str = "labels") -> Tensor:
     if isinstance(labels, Tensor):
         if labels.is_floating_point():
             finite(labels, name)
+        labels = labels.long() if labels.dtype in (torch.uint16, torch.uint32) else labels  # torch sorts neither
         return torch.unique(labels.to(device), return_inverse=True)[1]
     missing = _missing(labels)
     if missing.any():

@@ -142,14 +142,17 @@ def _from_parts(value_of, count: int, n: int, generator: torch.Generator) -> tup
         for parts in PARTS:
             if n // parts >= LEAST:
                 pieces = order[: n // parts * parts].view(parts, -1)
-                values = torch.tensor([value_of(*[piece] * count) for piece in pieces], dtype=torch.float64)
+                try:
+                    values = torch.tensor([value_of(*[piece] * count) for piece in pieces], dtype=torch.float64)
+                except ValueError:  # too few samples for the estimator, or for one of its classes
+                    continue
                 found.setdefault(parts, []).append(values)
     if not found:
         return {}, math.nan, 1
     freedom = sum(parts - 1 for parts in found)
-    factor = sum((parts - 1) / parts * values.var() for parts, all_values in found.items() for values in all_values)
+    factor = sum((parts - 1) / parts * torch.stack(values).var(1).mean() for parts, values in found.items())
     means = {parts: float(torch.stack(values).mean()) for parts, values in found.items()}
-    return means, math.sqrt(float(factor) / (SHUFFLES * freedom)), freedom
+    return means, math.sqrt(float(factor) / freedom), freedom
 
 
 def _jackknife(value_of, count: int, n: int, generator: torch.Generator) -> tuple[float, int]:

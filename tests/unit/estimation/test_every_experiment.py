@@ -24,9 +24,14 @@ FAMILIES = {
     "knn": {"neighbour": 2},
     "renyi": {"batches": 2, "batch_size": 8, "errors": True, "samples": ["train", "test"]},
     "clustering": {},
+    "quantised": {"bits": [3]},
 }
-QUANTITIES = {"binning": "H_T", "kde": "I_XT", "knn": "h_T", "renyi": "I_XT", "clustering": "saturated_fraction"}
-OF_CLASSES = {"binning": "I_TY", "kde": "I_TY", "renyi": "I_TY", "clustering": "within_distance"}
+QUANTITIES = {
+    "binning": "H_T", "kde": "I_XT", "knn": "h_T", "renyi": "I_XT", "clustering": "saturated_fraction", "quantised": "I_XQ",
+}  # fmt: skip
+OF_CLASSES = {
+    "binning": "I_TY", "kde": "I_TY", "renyi": "I_TY", "clustering": "within_distance", "quantised": "I_QY",
+}  # fmt: skip
 OVERLAY = {
     "estimators": {kind: {"kind": kind, "inputs": 24, **fields} for kind, fields in FAMILIES.items()},
     "experiments": {name: {"estimators": list(FAMILIES)} for name in factories.config().experiments},
