@@ -64,18 +64,19 @@ def plane(axes: Axes, x: pd.DataFrame, y: pd.DataFrame, colour: Any, label: str,
     axes.autoscale_view()
 
 
-def companion(row: Sequence[Axes], curves: pd.DataFrame, colours: Mapping[str, Any], log: bool = True) -> None:
+def companion(
+    row: Sequence[Axes], curves: pd.DataFrame, colours: Mapping[str, Any], name: str, log: bool = True
+) -> None:
     """What a plane does not show of the same layers: information counted exactly, distances within classes, dimensions.
 
     Args:
         row: three panels, or two where the layers were not quantised.
         curves: medians over seeds of I_XQ, ratio_distance, effective_rank and participation_ratio.
         colours: of each layer.
+        name: of the network, in the first panel's title.
         log: whether epochs have a logarithmic axis.
     """
-    titles = {
-        "I_XQ": "Counted, quantised", "ratio_distance": "Within-class over all distances", "effective_rank": "Dimensions",
-    }  # fmt: skip
+    titles = {"I_XQ": "counted", "ratio_distance": "distances within classes", "effective_rank": "dimensions"}
     for axes, (quantity, title) in zip(row, list(titles.items())[-len(row) :], strict=True):
         rows = curves[curves["quantity"] == quantity]
         for layer, colour in colours.items():
@@ -86,7 +87,10 @@ def companion(row: Sequence[Axes], curves: pd.DataFrame, colours: Mapping[str, A
         epochs_axis(axes, int(rows["epoch"].max()), log)
         axes.set_title(title, fontsize=10)
         axes.set_ylim(bottom=0)
+        if not axes.get_subplotspec().is_last_row():
+            axes.set_xlabel("")
+    row[0].set_title(f"{name}: {row[0].get_title(loc='left')}", fontsize=10)
     row[-1].set_ylabel("effective rank (dotted:\nparticipation ratio)")
-    row[-2].set_ylabel("ratio of mean distances")
+    row[-2].set_ylabel("within over all distances")
     if len(row) > 2:
         row[0].set_ylabel(r"$I(X;Q)$ (nats)")

@@ -36,7 +36,9 @@ from infoflow.training.objective import Objective
 from infoflow.training.optimisers import Adam, Orthonormal, Sgd
 from infoflow.training.resume import SAVE_EVERY, State, key, part
 
-NOISE_BUFFER = 2**22  # random numbers drawn at once: many epochs for a scalar net, one for a wide one
+# Random numbers of a seed drawn at once: many epochs for a scalar net, one for a wide one. Of a seed, since order and noise of
+# the rounds drawn at once come one after the other from its stream: it trains the same network however many there are.
+NOISE_BUFFER = 2**17
 EVALUATION_BUFFER = 2**23  # layer values alive while a split is evaluated
 
 
@@ -196,7 +198,7 @@ class Ensemble:
         """Rounds drawn at once: by updates one pass over the set, so that a resumed run starts on a whole one."""
         if self.by_update:
             return self._batches()
-        return max(1, NOISE_BUFFER // (self.seeds * self._noise_rows() * max(1, self.stack.noise_units)))
+        return max(1, NOISE_BUFFER // (self._noise_rows() * max(1, self.stack.noise_units)))
 
     def _batches(self) -> int:
         """Full batches in a pass over the training set."""

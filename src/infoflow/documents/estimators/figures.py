@@ -15,6 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from infoflow.plotting import notes, style
 from infoflow.plotting.document import Document, drawn_from, pick
 
+TICKS = [-5, -1, -0.1, 0, 0.1, 1, 5]  # nats, of departures
 SATURATED = 0.98  # of the ceiling; beyond, a value tells of n and the width
 COLOURS = dict(zip(("knn", "binning", "renyi", "kde", "renyi2", "exact"), style.sns.color_palette("colorblind"), strict=False))  # fmt: skip
 FAMILIES = [
@@ -279,12 +280,13 @@ def t7(document: Document) -> Figure:
     table = document.table("consistency")
     mean = table.pivot_table(index="estimator", columns="test", values="departure", sort=False)
     mean = mean.loc[[name for name in LOOKS if name in mean.index]]
-    relations = table.drop_duplicates("test").set_index("test")["relation"]
+    signs = {"=": "=", "<=": "≤", ">=": "≥"}
+    relations = table.drop_duplicates("test").set_index("test")["relation"].map(signs)
     figure, axes = style.new(1, 1, 0.32 * len(mean) + 2.2)
     one: Axes = axes[0, 0]
     style.sns.heatmap(
         mean, ax=one, cmap="RdBu_r", norm=SymLogNorm(0.1, vmin=-5, vmax=5), annot=True, fmt=".2f", linewidths=1,
-        annot_kws={"size": 9}, cbar_kws={"label": "departure (nats)", "ticks": [-5, -1, -0.1, 0, 0.1, 1, 5]},
+        annot_kws={"size": 9}, cbar_kws={"label": "departure (nats)", "ticks": TICKS, "format": "%g"},
     )  # fmt: skip
     one.set_yticklabels([LOOKS[name].label for name in mean.index], rotation=0)
     names = [f"{test} ({relations[test]})".replace(": ", ",\n") for test in mean.columns]

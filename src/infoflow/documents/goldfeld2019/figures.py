@@ -311,9 +311,8 @@ def x4(document: Document) -> Figure:
     for row, (name, experiment, point) in zip(axes, nets, strict=True):
         curves = document.curves(experiment, point=point, grid="all")
         curves = curves[curves["estimator"].isin(["quantised", "geometry"])]
-        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in LAYERS})
+        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in LAYERS}, name)
         panels.level(row[0], CEILING, "ln 4096")
-        row[0].annotate(name, (0, 1.1), xycoords="axes fraction", fontsize=11, weight="bold", annotation_clip=False)
     axes[0, 0].legend(ncols=2)
     notes.note(
         figure,

@@ -341,9 +341,8 @@ def x1(document: Document) -> Figure:
     figure, axes = style.new(2, 3, 5.8, sharex="col", sharey="col")
     for row, (experiment, name) in zip(axes, (("saxe_tanh", "tanh"), ("saxe_relu", "ReLU")), strict=True):
         curves = pick(document.curves(experiment), part="layer")
-        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in (f"T{k}" for k in range(1, 6))})
+        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in (f"T{k}" for k in range(1, 6))}, name)
         panels.level(row[0], math.log(4096), "ln 4096")
-        row[0].annotate(name, (0, 1.1), xycoords="axes fraction", fontsize=11, weight="bold", annotation_clip=False)
     axes[0, 0].legend(ncols=2)
     return add_note(
         document, figure,
@@ -362,10 +361,7 @@ def x2(document: Document) -> Figure:
     figure, axes = style.new(2, 2, 5.8, sharex="col", sharey="col")
     for row, experiment in zip(axes, (TANH, RELU), strict=True):
         curves = pick(document.curves(experiment), part="layer")
-        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in LAYERS}, log=False)
-        row[0].annotate(
-            NAMES[experiment], (0, 1.1), xycoords="axes fraction", fontsize=11, weight="bold", annotation_clip=False
-        )
+        panels.companion(row, curves, {layer: style.LAYERS[layer] for layer in LAYERS}, NAMES[experiment], log=False)
     axes[0, 0].legend(ncols=2)
     return add_note(document, figure, f"Median and central 80 % of {notes.seeds(curves)}.")
 

@@ -577,10 +577,11 @@ def x3(document: Document) -> Figure:
     colours = dict(zip(LAYERS, style.sns.color_palette("colorblind"), strict=False))
     for row, key in zip(axes, keys, strict=True):
         curves = network(document, key)
-        panels.companion(row, curves, colours)
+        panels.companion(row, curves, colours, title_of(curves, key))
         for axes_ in row:
             fraction_axis(axes_, float(curves["epoch"].max()))
-        row[0].set_title(f"{title_of(curves, key)}: within-class over all distances", fontsize=10)
+            if key != keys[-1]:
+                axes_.set_xlabel("")
         if curves["stand_in"].any():
             for axes_ in row:
                 notes.stamp_panel(axes_, "stand-in")
