@@ -13,8 +13,9 @@ from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, flagged, known, label_entropy
-from infoflow.estimators import binning, findings
+from infoflow.estimators import binning
 from infoflow.estimators._common import ratio, row_groups
+from infoflow.estimators._guards import findings
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 

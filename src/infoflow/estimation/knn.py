@@ -10,7 +10,8 @@ from infoflow.config.jobs import EstimateJob
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, flagged, known
-from infoflow.estimators import findings, knn
+from infoflow.estimators import knn
+from infoflow.estimators._guards import findings
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 

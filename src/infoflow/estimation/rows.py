@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimateJob, PointLabels
-from infoflow.estimators import Finding, findings, gravest
 from infoflow.estimators._common import count_ties, ratio
-from infoflow.estimators._guards import at_ceiling, flat, possible
+from infoflow.estimators._guards import Finding, at_ceiling, findings, flat, gravest, possible
 from infoflow.storage.tables import tidy
 
 Row = dict[str, Any]

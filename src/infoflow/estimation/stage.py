@@ -10,7 +10,7 @@ import torch
 from infoflow.config.jobs import EstimateGroup
 from infoflow.errors import InputError
 from infoflow.estimation.rows import Inputs
-from infoflow.estimators import findings
+from infoflow.estimators._guards import findings
 from infoflow.recording.recording import open_recording
 from infoflow.recording.samples import Probe
 from infoflow.storage.tables import check_tidy, write_table

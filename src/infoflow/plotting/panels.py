@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 
+from infoflow.plotting.document import pick
 from infoflow.plotting.style import GREY
 
 
@@ -78,7 +79,7 @@ def companion(
     """
     titles = {"I_XQ": "counted", "ratio_distance": "distances within classes", "effective_rank": "dimensions"}
     for axes, (quantity, title) in zip(row, list(titles.items())[-len(row) :], strict=True):
-        rows = curves[curves["quantity"] == quantity]
+        rows = pick(curves, quantity=quantity)
         for layer, colour in colours.items():
             band(axes, rows[rows["layer"] == layer], colour, layer)
             if quantity == "effective_rank":

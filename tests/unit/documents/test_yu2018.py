@@ -71,6 +71,9 @@ class Invented:
 
     def rows(self, job):
         layers, section = list(build(job.model, (1, 28, 28), 10).layers), job.section
+        if section.kind == "clustering":
+            yield from self.geometry(job, layers)
+            return
         shared = {"batches": section.batches, "kernel": section.kernel}
         for seed in job.epochs:
             for step in job.snapshots:
@@ -84,6 +87,14 @@ class Invented:
                         for depth, layer in enumerate(layers, start=1):
                             if not section.layers or layer in section.layers:
                                 yield from self.of_layer(job, {**row, "layer": layer, "depth": depth}, t, seed)
+
+    def geometry(self, job, layers):
+        for seed in job.epochs:
+            for step in job.snapshots:
+                place = {"seed": seed, "epoch": step / 469, "step": step, "unit": "none"}
+                for depth, layer in enumerate(layers, start=1):
+                    for quantity in ("ratio_distance", "effective_rank", "participation_ratio"):
+                        yield {**place, "layer": layer, "depth": depth, "quantity": quantity, "value": 1 / depth}
 
     def of_layer(self, job, row, t, seed):
         depth, layer = row["depth"], row["layer"]

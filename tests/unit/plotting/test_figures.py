@@ -6,6 +6,7 @@ import pytest
 from factories import ROOT, plan
 
 from infoflow.config.yamlfile import load
+from infoflow.errors import InputError
 from infoflow.plan import catalogue
 from infoflow.plotting.document import Document
 from infoflow.report.page import figure_card
@@ -14,6 +15,9 @@ from infoflow.verdicts import rule
 
 PLAN = plan()
 FIGURES = [(document, figure) for document in PLAN.documents for figure in PLAN.figures_of(document)]
+NEWER = {
+    ("goldfeld2019", "X4"), ("padova2023", "X1"), ("padova2023", "X2"), ("yu2018", "X3"), ("estimators", "T7"),
+}  # fmt: skip
 WITHOUT = {document for document in PLAN.documents if not (ROOT / "results/reference" / document).is_dir()}
 
 
@@ -38,6 +42,10 @@ def test_a_figure_is_drawn_from_the_tables_and_experiments_that_it_names(documen
         pytest.skip(f"no reference results of {document} yet; its own tests draw from made-up tables")
     section = PLAN.figures_of(document)[figure]
     traced = Traced(document, section.experiments)
+    if (document, figure) in NEWER:
+        with pytest.raises((InputError, FileNotFoundError)):  # when this fails, take it off the list
+            traced.show(figure)
+        pytest.skip("the reference results are older than this figure; the smoke run draws it")
     traced.show(figure)
     plt.close("all")
     assert traced.read == set(section.tables)

@@ -24,8 +24,8 @@ def test_its_section_shows_figures_and_no_verdicts(tmp_path):
     text = page(job, rule.ledger("estimators", []), {}, tmp_path)
     assert "No claims are decided in this run" in text
     assert "<h3>Verdicts" not in text
-    assert text.count("<figure ") == len(job.documents["estimators"].figures) == 6
-    assert text.count("<dt>experiments</dt><dd>none") == 6
+    assert text.count("<figure ") == len(job.documents["estimators"].figures) == 7
+    assert text.count("<dt>experiments</dt><dd>none") == 7
     assert "experiments." not in text
 
 
