@@ -287,6 +287,14 @@ def network(document: Document, key: Network, **where: Any) -> pd.DataFrame:
     return pick(document.table("curves"), experiment=experiment, dataset=dataset, initialisation=initialisation, **where)  # fmt: skip
 
 
+def rows_of(document: Document, key: Network, control: str) -> pd.DataFrame:
+    """Curves of one network under another rule or on other samples, perhaps none."""
+    table = document.table("curves")
+    for column, value in zip(("experiment", "dataset", "initialisation", "control"), (*key, control), strict=True):
+        table = table[table[column] == value]
+    return table
+
+
 def one(curves: pd.DataFrame, quantity: str, layer: str, epoch: float, column: str = "median") -> float:
     """One value of a network."""
     rows = pick(curves, quantity=quantity, layer=layer, control="main")
@@ -514,8 +522,8 @@ def fraction_axis(axes: Axes, last: float) -> None:
 def f7(document: Document) -> Figure:
     """Information planes.
 
-    I(X;T) against I(T;Y) of six layers, coloured by epoch, and the last layers at a larger scale: no turning
-    back.
+    I(X;T) against I(T;Y) of six layers on held-out batches, coloured by epoch, on training batches as dotted lines, and the
+    last layers at a larger scale: no turning back.
     """
     keys = shown(document, PUBLISHED, True)
     figure, axes = style.new(len(keys), 2, 3.1 * len(keys) + 0.5)
@@ -523,8 +531,12 @@ def f7(document: Document) -> Figure:
     for row, key in zip(axes, keys, strict=True):
         curves = network(document, key)
         last = float(curves["epoch"].max())
+        train = rows_of(document, key, TRAIN)
         for axes_ in row:
             for layer in LAYERS:
+                if not train.empty:
+                    x, y = (pick(train, quantity=q, layer=layer).sort_values("epoch") for q in ("I_XT", "I_TY"))
+                    axes_.plot(x["median"], y["median"], color="0.4", linewidth=0.7, linestyle=":", zorder=1)
                 x, y = (pick(curves, quantity=q, layer=layer).sort_values("epoch") for q in ("I_XT", "I_TY"))
                 axes_.plot(x["median"], y["median"], color="0.8", linewidth=0.8, zorder=1)
                 points = axes_.scatter(
@@ -547,7 +559,7 @@ def f7(document: Document) -> Figure:
     figure.legend(handles=handles, loc="outside upper center", ncols=6)
     notes.note(
         figure,
-        f"Medians over networks, one point a snapshot; α = 1.01, held-out batches of {batch_size(document, keys[0])}. {sources_of(document, keys)}",
+        f"Medians over networks, one point a snapshot; α = 1.01, held-out batches of {batch_size(document, keys[0])}; dotted: batches that were trained on. {sources_of(document, keys)}",
     )
     return figure
 
