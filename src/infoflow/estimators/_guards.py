@@ -106,27 +106,35 @@ def dead(x: Tensor, name: str) -> bool:
 
 def at_ceiling(value, limit: float, what: str, remedy: str) -> None:
     """Warn of a value within 1 % of the largest one that the estimator can return."""
-    if limit > 0 and float(value) > (1 - NEAR) * limit:
+    value = _plain(value)
+    if limit > 0 and value > (1 - NEAR) * limit:
         warn(
             "saturated",
-            f"{float(value):.4g} is at its ceiling of {limit:.4g}, {what}: it tells of that, not of the data; {remedy}",
+            f"{value:.4g} is at its ceiling of {limit:.4g}, {what}: it tells of that, not of the data; {remedy}",
         )
 
 
 def flat(value, limit: float, remedy: str) -> None:
     """Warn of a value below 1 % of its ceiling for data that are not constant."""
-    if limit > 0 and float(value) < NEAR * limit:
-        warn("flat", f"{float(value):.4g} of a ceiling of {limit:.4g}, though the samples differ; {remedy}")
+    value = _plain(value)
+    if limit > 0 and value < NEAR * limit:
+        warn("flat", f"{value:.4g} of a ceiling of {limit:.4g}, though the samples differ; {remedy}")
 
 
 def possible(value, low: float, high: float, why: str, slack: float = 0.0) -> None:
     """Warn of a value that no information can have, beyond what its noise may do; it is returned as it is."""
+    value = _plain(value)
     slack = max(slack, ROUNDING * max(1.0, high))
-    if float(value) < low - slack or float(value) > high + slack:
+    if value < low - slack or value > high + slack:
         warn(
             "impossible",
-            f"{float(value):.4g} lies outside [{low:.4g}, {high:.4g}], where every information lies: {why}",
+            f"{value:.4g} lies outside [{low:.4g}, {high:.4g}], where every information lies: {why}",
         )
+
+
+def _plain(value) -> float:
+    """Return a number or a 0-d tensor, perhaps with a gradient, as a float."""
+    return float(value.detach() if isinstance(value, Tensor) else value)
 
 
 def some(n: int, device) -> Tensor:
@@ -149,11 +157,12 @@ def local(radii: Tensor, x: Tensor, p: float, k: int) -> None:
 
 def levelled(value, half, error: float) -> None:
     """Warn of a value that half of the samples do not give, beyond their standard error and a share of it."""
-    change = float(value) - float(half)
-    if abs(change) > max(2 * error, LEVEL * abs(float(value))):
+    value, half = _plain(value), _plain(half)
+    change = value - half
+    if abs(change) > max(2 * error, LEVEL * abs(value)):
         warn(
             "not_levelled",
-            f"half of the samples give {float(half):.3g} in place of {float(value):.3g}: the value still moves with n; "
+            f"half of the samples give {half:.3g} in place of {value:.3g}: the value still moves with n; "
             "look at the curve and its extrapolation (`uncertainty`), take more samples, or compress first (`compressed`)",
         )
 

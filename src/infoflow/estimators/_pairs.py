@@ -119,11 +119,13 @@ def _products(x: Tensor, middle: Tensor, norms: Tensor):
 
 
 def _wide_products(x: Tensor, middle: Tensor, norms: Tensor):
-    """Return the squared distances of a block by a product of its own rows alone, so that nothing of the size of x is copied."""
+    """Return the squared distances of a block by a product of its own rows alone; samples about their mean are not copied."""
+    about_zero = middle.abs().max() <= 1e-12 * x.abs().max()
+    centred = x if about_zero else x - middle
 
     def squares(rows: slice, columns: slice, out: Tensor) -> Tensor:
         torch.add(norms[rows, None], norms[columns], out=out)
-        return out.addmm_(x[rows] - middle, (x[columns] - middle).T, alpha=-2)
+        return out.addmm_(centred[rows], centred[columns].T, alpha=-2)
 
     return squares
 

@@ -135,7 +135,9 @@ def _table(activity: Tensor, labels: Tensor, variances) -> dict[str, Tensor]:
     variances = [positive(variance, "variances") for variance in variances]
     order, sizes = labels.argsort(stable=True), labels.bincount()
     rates = [1 / (8 * variance) for variance in variances]
-    whole, same = _pairs.kernel_sums(activity[order], rates, (1, 4), sizes.cumsum(0).tolist())
+    ordered = activity[order]  # a copy
+    ordered = ordered - activity.mean(0) if activity.requires_grad else ordered.sub_(activity.mean(0))
+    whole, same = _pairs.kernel_sums(ordered, rates, (1, 4), sizes.cumsum(0).tolist())
     lower, upper = (math.log(n) - whole.log().mean(2)).unbind(1)
     own_size = sizes[labels[order]].to(whole).log()
     given_lower, given_upper = (own_size - same.log()).mean(2).unbind(1)

@@ -230,7 +230,7 @@ def mutual_information(
     alone, layer, joint = entropies() if alpha == 2 else _exact_entropies([x], ts, _order(alpha), sigmas)
     value = alone + layer - joint
     if _guard_entropy(alone, [x], "x") and _guard_entropy(layer, ts, "ts"):
-        _guards.possible(value, 0.0, min(float(alone), float(layer)), "joint entropies of matrices are not subadditive")
+        _guards.possible(value, 0.0, min(alone.item(), layer.item()), "joint entropies of matrices are not subadditive")
     return value
 
 
@@ -258,7 +258,7 @@ def conditional_information(x, ts, given, alpha: float, sigmas) -> Tensor:
     both = _joint_entropy([x, *ts, given], alpha, [of_x, *of_ts, of_given])
     alone = _joint_entropy([given], alpha, [of_given])
     if _guard_entropy(with_x, [x], "x") and _guard_entropy(with_t, ts, "ts"):
-        high = math.log2(len(given)) - float(alone)
+        high = math.log2(len(given)) - alone.item()
         _guards.possible(with_x + with_t - both - alone, 0.0, high, "joint entropies of matrices are not subadditive")
     return with_x + with_t - both - alone
 
