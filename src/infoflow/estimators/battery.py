@@ -98,7 +98,10 @@ class Case:
             result = result._asdict()
         values = result if isinstance(result, dict) else {"value": result}
         warned = any(issubclass(one.category, EstimatorWarning) for one in caught)
-        return Answer({name: float(value) for name, value in values.items()}, error, warned)
+        plain = {
+            name: value.item() if isinstance(value, torch.Tensor) else float(value) for name, value in values.items()
+        }
+        return Answer(plain, error, warned)
 
     @functools.cached_property
     def reference(self) -> Answer:

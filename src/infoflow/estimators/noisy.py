@@ -173,7 +173,7 @@ def linearised(means, covariances, *, draws: int = 1, generator: torch.Generator
     log_sums, missed = _mixtures.gaussian_log_sums(t.reshape(-1, d), means, covariances, factors)
     terms = (own.reshape(-1) - log_sums + math.log(n)).clamp(max=math.log(n)).view(draws, n)
     spread = terms.detach()
-    variance = spread.var(0).mean() if draws > 1 else spread.var()
+    variance = spread.var(0).mean() if draws > 1 else spread.var() if n > 1 else spread.new_zeros(())
     if not _guards.dead(torch.cat([means, covariances.flatten(1)], 1), "the layer"):
         _guards.at_ceiling(terms.mean(), math.log(n), "ln n", "the layer has hardly any noise at its own scale")
     return Estimate(terms.mean(), (variance / (n * draws)).sqrt(), missed.mean())
