@@ -72,7 +72,7 @@ def sliced(x, y, k: int, *, slices: int = 100, generator: torch.Generator | None
     if max(x.shape[1], y.shape[1]) > SLICEABLE:
         _guards.warn(
             "sliced",
-            f"slices through {x.shape[1]} and {y.shape[1]} dimensions see little of what they share; compare dimensions never",
+            f"slices through {x.shape[1]} and {y.shape[1]} dimensions see little of what they share; compare values of one dimension alone",
         )
     lines = [v @ torch.nn.functional.normalize(randn((v.shape[1], slices), generator, v.device), dim=0) for v in (x, y)]
     with _guards.findings() as found:
