@@ -16,7 +16,10 @@ OUTCOMES = {
     "holds": Outcome("#0072B2", "✓"),
     "fails": Outcome("#D55E00", "✗"),
     "mixed": Outcome("#8a6100", "±"),
+    "unspecific": Outcome("#7b4f80", "="),
     "undecided": Outcome("#4d6b8a", "?"),
+    "not converged": Outcome("#6d6d6d", "…"),
     "vacuous": Outcome("#767676", "∅"),
     "rehearsal": Outcome("#8a8a8a", "–"),
 }
+DECIDED = ("holds", "fails")

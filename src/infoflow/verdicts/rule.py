@@ -1,51 +1,82 @@
-"""From a test's outcome for each seed to a verdict: holds, fails, mixed, undecided, vacuous or rehearsal.
+"""From the effects of a claim's units to a verdict, and from the verdicts of all documents to the ledger.
 
-A claim holds when at least 80 % of the seeds hold it, the lower 95 % Wilson bound of that share exceeds one half, and
-the value lies outside the central 95 % of the same statistic on a matched control (the null). It fails when at most
-20 % hold it. Fewer than five seeds leave it undecided. Verdicts on stand-in data or cut-down sizes are rehearsals.
+A claim asks one question or several (`infoflow.verdicts.questions`), each with its margin and with the side of a matched
+control on which a network must lie (`infoflow.verdicts.control`). A claim that meets its criterion holds where the
+network lies beyond its control or where no control applies; where the control meets the criterion too, the claim is
+`unspecific`; where they cannot be told apart, `undecided`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from infoflow.verdicts.statistics import MINIMUM_SEEDS, holm, interval, mean_interval, wilson_lower
+from infoflow.verdicts.control import Comparison, compare
+from infoflow.verdicts.outcomes import DECIDED
+from infoflow.verdicts.questions import Answer, Exact, Question
+from infoflow.verdicts.statistics import holm
 
 COLUMNS = [
-    "id", "document", "claim", "outcome", "value", "unit", "threshold", "null_value", "null", "ci_low", "ci_high",
-    "sensitivity", "seeds_held", "seeds", "variant", "data", "stand_in", "spread", "p_value", "p_holm", "detail",
-    "figure",
+    "id", "document", "part", "primary", "claim", "question", "outcome", "value", "unit", "threshold", "margin", "reference",
+    "ci_low", "ci_high", "control", "null", "null_value", "difference", "difference_low", "difference_high", "sensitivity",
+    "seeds_held", "seeds", "units", "variant", "data", "stand_in", "spread", "p_value", "p_holm", "firm", "detail", "figure",
 ]  # fmt: skip
+SCALES = (0.5, 1.0, 2.0)  # of a margin's distance from its reference
+LEDGER = 100  # p-values that Holm's adjustment counts at least: the ids of all documents, declared beforehand
+SIGNIFICANT = 0.05
 
 Test = Callable[[Any], "Evidence | Iterable[Evidence]"]
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What a network must have reached for a claim to be about it: a metric on a split, at the last epoch."""
+
+    metric: str
+    split: str
+    at_least: float
+
+
+@dataclass(frozen=True)
 class Claim:
-    """What a document says: id, figure, statement, the test with its threshold in words, and the function that tests it."""
+    """What a document says, what is asked of the networks, and the function that gives their effects."""
 
     id: str
     figure: str
     statement: str
-    threshold: str
-    unit: str = "nats"
+    questions: tuple[Question, ...]
+    units: str = "seeds"
+    primary: Mapping[str, str] = field(default_factory=dict)
+    trained: Trained | None = None
+    bounded: str = ""
     needs: str = ""  # experiment without which it is not tested
-    test: Callable[[Any], Evidence | Iterable[Evidence]] | None = None
+    test: Test | None = None
+
+    def question(self, part: str) -> Question:
+        """The question of a part."""
+        return next(question for question in self.questions if question.part == part)
 
 
 CLAIMS: dict[str, dict[str, Claim]] = {}  # by the module that tests them, then by id, in the order of the source
 
 
 def claim(
-    name: str, figure: str, statement: str, threshold: str, unit: str = "nats", *, needs: str = ""
+    name: str,
+    figure: str,
+    statement: str,
+    *questions: Question,
+    units: str = "seeds",
+    primary: Mapping[str, str] | None = None,
+    trained: Trained | None = None,
+    bounded: str = "",
+    needs: str = "",
 ) -> Callable[[Test], Test]:
     """Make a function the test of a claim of its document.
 
@@ -56,13 +87,17 @@ def claim(
         name: id, for example `V-004-8`.
         figure: id of the figure that shows it.
         statement: what the document says.
-        threshold: the test in words.
-        unit: unit of the value.
+        questions: what is asked; of several, each has a part's name. A claim holds if all its parts do.
+        units: what an effect belongs to: seeds, networks, test speakers.
+        primary: columns and values of the rows that decide the claim; none: all rows do.
+        trained: what a network must have reached; rows of networks that have not are `not converged`.
+        bounded: why a value at its ceiling or floor does not make the claim vacuous.
         needs: experiment without which the claim is not tested.
     """
 
     def register(test: Test) -> Test:
-        CLAIMS.setdefault(test.__module__, {})[name] = Claim(name, figure, statement, threshold, unit, needs, test)
+        made = Claim(name, figure, statement, questions, units, primary or {}, trained, bounded, needs, test)
+        CLAIMS.setdefault(test.__module__, {})[name] = made
         return test
 
     return register
@@ -70,95 +105,137 @@ def claim(
 
 @dataclass
 class Evidence:
-    """What the test found.
+    """What a test found.
 
-    `test(scale)` gives for each seed whether the claim is held with every threshold multiplied by `scale`; `values` is
-    the statistic of each seed and `null` the same statistic on the control that `control` names. A claim about a mean over
-    seeds gives its own `verdict(scale)`, which takes the place of the share of seeds; value and interval are then those of the mean.
+    Attributes:
+        effects: of each unit, (units,), of a trend (units, levels); nan: the event never came.
+        control: the same of the control, in the order of the units where `paired`.
+        of: what the control is, in words.
+        part: the part of the claim that it answers.
+        errors: standard errors of the effects, (units,): an effect within three of them is none.
+        trained: what the claim's `trained` asks for, (units,).
+        vacuous: whether the values that the claim reads tell nothing (`infoflow.verdicts.statistics.uninformative`).
+        reads_data: whether it hangs on a data set or a trained network; what does not is never a rehearsal.
     """
 
-    test: Callable[[float], np.ndarray]
-    values: np.ndarray
-    null: np.ndarray
-    control: str
+    effects: np.ndarray
+    control: np.ndarray | None = None
+    of: str = ""
+    part: str = ""
+    paired: bool = True
+    errors: np.ndarray | None = None
+    trained: np.ndarray | None = None
+    vacuous: bool = False
     variant: str = ""
     data: str = ""
     stand_in: bool = False
-    vacuous: bool = False
-    needs_null: bool = True
-    verdict: Callable[[float], str] | None = None
+    reads_data: bool = True
     detail: dict[str, Any] = field(default_factory=dict)
-
-
-def outcome(held: np.ndarray, outside_null: bool) -> str:
-    """Verdict on the seeds alone."""
-    count = len(held)
-    if count < MINIMUM_SEEDS:
-        return "undecided"
-    share = held.mean()
-    if share >= 0.8 and wilson_lower(int(held.sum()), count) > 0.5:
-        return "holds" if outside_null else "mixed"
-    return "fails" if share <= 0.2 else "mixed"
-
-
-def outside(value: float, null: np.ndarray) -> bool:
-    """Whether a value lies outside the central 95 % of the null."""
-    null = null[np.isfinite(null)]
-    if not len(null) or not np.isfinite(value):
-        return False
-    low, high = np.quantile(null, [0.025, 0.975])
-    return bool(value < low or value > high)
 
 
 def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> dict[str, Any]:
     """One row of the table of claims."""
-    stand_in = evidence.stand_in
-    values, null = np.asarray(evidence.values, float), np.asarray(evidence.null, float)
-    median = float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
-    beyond = not evidence.needs_null or outside(median, null)
-    held = {scale: np.asarray(evidence.test(scale), bool) for scale in (0.5, 1.0, 2.0)}
-    verdicts = {scale: evidence.verdict(scale) if evidence.verdict else outcome(h, beyond) for scale, h in held.items()}
-    result = verdicts[1.0]
-    if evidence.vacuous:
-        result = "vacuous"
-    detail = {
-        "share": float(held[1.0].mean()) if len(held[1.0]) else None,
-        "outside_null": beyond,
-        **evidence.detail,
-    }
-    if rehearsal or stand_in:
-        detail["would_be"] = result
-        result = "rehearsal"
-    low, high = interval(values)
-    if evidence.verdict:  # a claim about the mean
-        median, low, high = mean_interval(values)
-    usable, control = values[np.isfinite(values)], null[np.isfinite(null)]
-    p = stats.mannwhitneyu(usable, control).pvalue if len(usable) > 1 and len(control) > 1 else np.nan
-    return {
-        "id": claim.id, "claim": claim.statement, "outcome": result, "value": median, "unit": claim.unit,
-        "threshold": claim.threshold, "null_value": float(np.nanmedian(null)) if len(control) else np.nan,
-        "null": evidence.control, "ci_low": low, "ci_high": high,
-        "sensitivity": "robust" if len(set(verdicts.values())) == 1 else "threshold-dependent",
-        "seeds_held": int(held[1.0].sum()), "seeds": len(held[1.0]), "variant": evidence.variant,
-        "data": evidence.data, "stand_in": stand_in, "spread": float(np.std(usable)) if len(usable) else np.nan,
-        "p_value": float(p), "detail": json.dumps(detail, sort_keys=True, default=_plain), "figure": claim.figure,
+    question = claim.question(evidence.part)
+    effects = np.asarray(evidence.effects, float)
+    control = None if evidence.control is None else np.asarray(evidence.control, float)
+    beside = compare(question, effects, control, paired=evidence.paired)
+    scaled = {s: _criterion(question.scaled(s), effects, control, evidence, beside) for s in SCALES}
+    answer, outcome = scaled[1.0]
+    trained = _trained(claim, evidence)
+    if trained is not None and trained < claim.trained.at_least:
+        outcome = "not converged"
+    elif evidence.vacuous and not claim.bounded:
+        outcome = "vacuous"
+    detail = dict(evidence.detail)
+    if trained is not None:
+        detail["trained"] = {f"{claim.trained.split} {claim.trained.metric}": trained}
+    if np.isfinite(beside.bootstrap).all():
+        detail["bootstrap_of_difference"] = beside.bootstrap
+    if not question.needs_control:
+        detail["no_control"] = question.control.removeprefix("none: ")
+    if evidence.stand_in or (rehearsal and not (isinstance(question, Exact) and not evidence.reads_data)):
+        detail["would_be"] = outcome
+        outcome = "rehearsal"
+    row = {
+        **_of_claim(claim, question), "outcome": outcome, "value": answer.value, "ci_low": answer.low, "ci_high": answer.high,
+        "control": beside.state, "null": evidence.of, "null_value": _typical(question, control),
+        "difference": beside.difference, "difference_low": beside.low, "difference_high": beside.high,
+        "sensitivity": _sensitivity(question, [outcome for _, outcome in scaled.values()]),
+        "seeds_held": int(answer.held.sum()), "seeds": len(answer.held), "variant": evidence.variant, "data": evidence.data,
+        "stand_in": evidence.stand_in, "spread": _spread(effects), "p_value": _p(answer, beside, outcome),
+        "detail": json.dumps(detail, sort_keys=True, default=_plain),
     }  # fmt: skip
-
-
-def missing(claim: Claim, *, rehearsal: bool) -> dict[str, Any]:
-    """The row of a claim whose experiment this run does not hold."""
-    why = "this run holds no network that the claim is about"
-    if claim.needs:
-        why = f"experiment {claim.needs} is not in this run; it is in configs/paper.yaml"
-    row = dict.fromkeys(COLUMNS)
-    row |= {
-        "id": claim.id, "claim": claim.statement, "outcome": "rehearsal" if rehearsal else "undecided", "value": np.nan, "unit": claim.unit,
-        "threshold": claim.threshold, "null_value": np.nan, "null": "", "ci_low": np.nan, "ci_high": np.nan,
-        "sensitivity": "", "seeds_held": 0, "seeds": 0, "variant": "", "data": "", "stand_in": False,
-        "spread": np.nan, "p_value": np.nan, "figure": claim.figure,
-        "detail": json.dumps({"why": why}),
-    }  # fmt: skip
+    row["primary"] = all(row[column] == value for column, value in claim.primary.items())
     return row
+
+
+def _criterion(
+    question: Question, effects: np.ndarray, control: np.ndarray | None, evidence: Evidence, beside: Comparison
+) -> tuple[Answer, str]:
+    """The answer to a question, and the outcome once the control is looked at."""
+    answer = question.answer(effects, evidence.errors)
+    if answer.outcome != "holds" or beside.state in ("beyond", "none"):
+        return answer, answer.outcome
+    if beside.state == "opposite":
+        return answer, "unspecific"
+    too = control is not None and len(control) and question.answer(control).outcome == "holds"
+    return answer, "unspecific" if too else "undecided"
+
+
+def _trained(claim: Claim, evidence: Evidence) -> float | None:
+    """The median over units of what the claim wants reached, None where it asks for nothing."""
+    if claim.trained is None:
+        return None
+    if evidence.trained is None:
+        raise ValueError(f"{claim.id}: declares what its networks must have reached, its evidence does not give it")
+    return float(np.median(evidence.trained))
+
+
+def _sensitivity(question: Question, outcomes: list[str]) -> str:
+    """Whether the outcome stays when the margin moves."""
+    if not question.scalable or question.name == "exact":
+        return "no margin"
+    return "robust" if len(set(outcomes)) == 1 else "threshold-dependent"
+
+
+def _typical(question: Question, control: np.ndarray | None) -> float:
+    """The control's effect as the network's is given: median or mean."""
+    if control is None or not np.isfinite(control).any():
+        return math.nan
+    return question.answer(control).value
+
+
+def _spread(effects: np.ndarray) -> float:
+    """Standard deviation over the units."""
+    usable = effects[np.isfinite(effects)]
+    return float(usable.std(ddof=1)) if effects.ndim == 1 and len(usable) > 1 else math.nan
+
+
+def _p(answer: Answer, beside: Comparison, outcome: str) -> float:
+    """p-value of the row: a claim that holds needs both its criterion and its control."""
+    return max(answer.p, beside.p) if outcome == "holds" and np.isfinite(beside.p) else answer.p
+
+
+def _of_claim(claim: Claim, question: Question) -> dict[str, Any]:
+    """Columns that stand in the declaration."""
+    return {
+        "id": claim.id, "part": question.part, "claim": claim.statement, "question": question.name, "unit": question.unit,
+        "threshold": question.criterion, "margin": question.margin, "reference": question.reference, "units": claim.units,
+        "figure": claim.figure,
+    }  # fmt: skip
+
+
+def missing(claim: Claim, *, rehearsal: bool) -> list[dict[str, Any]]:
+    """The rows of a claim whose experiment this run does not hold."""
+    detail = json.dumps({"why": "this run holds no network that the claim is about"})
+    return [
+        {
+            **dict.fromkeys(COLUMNS, math.nan), **_of_claim(claim, question), "outcome": "rehearsal" if rehearsal else "undecided",
+            "control": "too few" if question.needs_control else "none", "null": "", "sensitivity": "", "seeds_held": 0, "seeds": 0,
+            "variant": "", "data": "", "stand_in": False, "detail": detail, "primary": True,
+        }
+        for question in claim.questions
+    ]  # fmt: skip
 
 
 def verdicts(module: str, study: Any, has: Callable[[str], bool], *, rehearsal: bool) -> list[dict[str, Any]]:
@@ -174,7 +251,7 @@ def verdicts(module: str, study: Any, has: Callable[[str], bool], *, rehearsal: 
     for claim in sorted(CLAIMS.get(module, {}).values(), key=lambda claim: _position(claim.id)):
         evidence = claim.test(study) if not claim.needs or has(claim.needs) else []
         pieces = [evidence] if isinstance(evidence, Evidence) else list(evidence)
-        rows += [decide(claim, piece, rehearsal=rehearsal) for piece in pieces] or [missing(claim, rehearsal=rehearsal)]
+        rows += [decide(claim, piece, rehearsal=rehearsal) for piece in pieces] or missing(claim, rehearsal=rehearsal)
     return rows
 
 
@@ -185,11 +262,58 @@ def _position(name: str) -> tuple[str, int, str]:
 
 
 def ledger(document: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """All verdicts of a document, perhaps none, their p-values adjusted by Holm's method among themselves."""
+    """All verdicts of a document, perhaps none; what is firm is said where the documents are joined."""
     table = pd.DataFrame(rows, columns=None if rows else COLUMNS)
-    table["document"] = document
-    table["p_holm"] = holm(table["p_value"].to_numpy(float))
+    table["document"], table["p_holm"], table["firm"] = document, np.nan, False
     return table[COLUMNS]
+
+
+def join(documents: list[pd.DataFrame]) -> pd.DataFrame:
+    """The verdicts of all documents, with p-values adjusted by Holm's method over the ids, and which outcomes are firm.
+
+    An id's p-value is the largest of its primary rows', since all of them are needed. Exact rows are firm and are not
+    counted among the tests, of which there are at least `LEDGER`.
+    """
+    table = pd.concat([one for one in documents if len(one)] or documents, ignore_index=True)
+    if table.empty:
+        return table
+    asked = table["primary"].astype(bool) & (table["question"] != "exact") & table["outcome"].isin(DECIDED)
+    p = table[asked].groupby("id")["p_value"].max()
+    adjusted = pd.Series(holm(p.to_numpy(float), LEDGER), index=p.index)
+    table.loc[asked, "p_holm"] = table.loc[asked, "id"].map(adjusted)
+    exact = (table["question"] == "exact") & table["outcome"].isin(DECIDED)
+    table["firm"] = exact | (table["p_holm"] <= SIGNIFICANT)
+    return table
+
+
+def by_id(table: pd.DataFrame) -> pd.DataFrame:
+    """One row an id: the outcome of its primary rows together (`document`, `outcome`, `firm`), in the ledger's order."""
+    primary = table[table["primary"].astype(bool)]
+    made = primary.groupby("id", sort=False).agg(
+        document=("document", "first"), outcome=("outcome", combined), firm=("firm", "all")
+    )
+    return made.reset_index()
+
+
+WEAKEST = ("fails", "rehearsal", "not converged", "vacuous", "undecided", "unspecific", "mixed", "holds")
+
+
+def combined(outcomes: Iterable[str]) -> str:
+    """The outcome of several rows that are all needed: fails if any fails, holds if all hold, else the weakest of the rest."""
+    return min(outcomes, key=WEAKEST.index)
+
+
+def headline(table: pd.DataFrame) -> str:
+    """How many claims are decided, in one sentence; a rehearsal decides none."""
+    ids = by_id(table)
+    counts = ids["outcome"].value_counts()
+    decided = ids[ids["outcome"].isin(DECIDED)]
+    held = decided[decided["outcome"] == "holds"]
+    rest = ", ".join(f"{counts[name]} {name}" for name in reversed(WEAKEST) if name in counts and name not in DECIDED)
+    return (
+        f"{len(decided)} of {len(ids)} claims decided: {len(held)} hold ({int(held['firm'].sum())} of them firm), "
+        f"{len(decided) - len(held)} fail" + (f"; {rest}" if rest else "")
+    )
 
 
 def _plain(value: Any) -> Any:

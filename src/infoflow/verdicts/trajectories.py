@@ -1,20 +1,23 @@
-"""Metrics of a trajectory of information over training. Arrays are (seeds, epochs) unless said otherwise."""
+"""Metrics of a trajectory of information over training, defined in epochs and not in points, so that they do not hang on the grid.
+
+Arrays are (seeds, epochs) unless said otherwise.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from scipy.ndimage import median_filter
 from scipy.signal import find_peaks
 
 from infoflow.verdicts.selection import Selection
 
 COMPRESSION = 0.10  # nats: a smaller fall is none
+WINDOW = 1.6  # ratio of the epochs at the ends of a running median
+LATE = 0.9  # share of training after which a value counts as final
 
 
 class Series(NamedTuple):
@@ -27,7 +30,7 @@ class Series(NamedTuple):
 
 
 def series(table: pd.DataFrame, quantity: str, layer: str, **where: object) -> Series:
-    """Pick one quantity of one layer; seeds that lack an epoch of the first seed's grid are left out.
+    """Pick one quantity of one layer, at the epochs that all its seeds share.
 
     Raises:
         KeyError: no row fits.
@@ -35,33 +38,55 @@ def series(table: pd.DataFrame, quantity: str, layer: str, **where: object) -> S
     rows = Selection(table).where(quantity=quantity, layer=layer, **where).table
     if rows.empty:
         raise KeyError(f"no estimate of {quantity} in {layer} with {where}")
-    values = rows.pivot(index="seed", columns="epoch", values="value").dropna(axis=0)
-    errors = rows.pivot(index="seed", columns="epoch", values="std_error").loc[values.index]
+    values = rows.pivot(index="seed", columns="epoch", values="value").dropna(axis=1)
+    errors = rows.pivot(index="seed", columns="epoch", values="std_error")[values.columns]
     return Series(values.columns.to_numpy(), values.to_numpy(), errors.to_numpy(), values.index.to_numpy())
 
 
-def by_grid(table: pd.DataFrame, quantity: str, layer: str, **where: object) -> list[Series]:
-    """As `series`, one for each grid of epochs that seeds share (all snapshots, or a thinned set of them)."""
-    rows = Selection(table).where(quantity=quantity, layer=layer, **where).table
-    grids = rows.groupby("seed")["epoch"].agg(lambda epochs: tuple(sorted(epochs)))
-    return [series(rows[rows["seed"].isin(seeds.index)], quantity, layer) for _, seeds in grids.groupby(grids)]
+def shared(*several: Series) -> list[Series]:
+    """The same series at the epochs and seeds that all of them have: a network and its control on one grid."""
+    epochs = functools.reduce(np.intersect1d, [one.epochs for one in several])
+    seeds = functools.reduce(np.intersect1d, [one.seeds for one in several])
+    return [_restricted(one, np.isin(one.seeds, seeds), np.isin(one.epochs, epochs)) for one in several]
 
 
-def smooth(values: np.ndarray) -> np.ndarray:
-    """Median filter of width 5 along epochs."""
-    return median_filter(values, size=(1, 5), mode="nearest")
+def until(one: Series, epoch: float) -> Series:
+    """The series up to an epoch."""
+    return _restricted(one, np.ones(len(one.seeds), bool), one.epochs <= epoch)
 
 
-def final(values: np.ndarray) -> np.ndarray:
-    """Mean over the last max(3, 5 %) points, (seeds,)."""
-    return values[:, -max(3, round(0.05 * values.shape[1])) :].mean(1)
+def _restricted(one: Series, seeds: np.ndarray, epochs: np.ndarray) -> Series:
+    among = np.ix_(seeds, epochs)
+    return Series(one.epochs[epochs], one.values[among], one.errors[among], one.seeds[seeds])
+
+
+def smooth(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """Running median along epochs, over windows whose ends lie a factor of 1.6 apart; epoch 0 stands alone, (seeds, epochs)."""
+    made = values.copy()
+    for k, (low, high) in enumerate(_windows(tuple(epochs))):
+        if high > low:
+            made[:, k] = np.median(values[:, low:high], axis=1)
+    return made
 
 
 @functools.cache
-def flat_drop(points: int) -> float:
-    """Expected peak-to-end fall of a flat series with unit noise after the median filter."""
-    noise = smooth(np.random.default_rng(0).standard_normal((400, points)))
-    return float((noise.max(1) - final(noise)).mean())
+def _windows(epochs: tuple[float, ...]) -> list[tuple[int, int]]:
+    """First and last point (exclusive) of every epoch's window, at least three where there are as many; epoch 0 has none."""
+    grid = np.array(epochs, float)
+    first = int(np.searchsorted(grid, 0, side="right"))
+    made = [(0, 0)] * first
+    for k in range(first, len(grid)):
+        low = int(np.searchsorted(grid, grid[k] / np.sqrt(WINDOW) * (1 - 1e-9)))
+        high = int(np.searchsorted(grid, grid[k] * np.sqrt(WINDOW) * (1 + 1e-9), side="right"))
+        low = max(first, min(low, k - 1, len(grid) - 3))
+        made.append((low, min(len(grid), max(high, low + 3))))
+    return made
+
+
+def final(one: Series) -> np.ndarray:
+    """Mean over the last tenth of the epochs, at least three points, (seeds,)."""
+    count = max(3, int((one.epochs >= LATE * one.epochs[-1]).sum()))
+    return one.values[:, -count:].mean(1)
 
 
 def standard_error(one: Series) -> np.ndarray:
@@ -69,27 +94,34 @@ def standard_error(one: Series) -> np.ndarray:
     return np.median(one.errors, axis=1)
 
 
-def drop(one: Series) -> np.ndarray:
-    """Fall from the peak to the end, less what a flat series with the same noise would show, (seeds,)."""
-    values = smooth(one.values)
-    return values.max(1) - final(values) - flat_drop(values.shape[1]) * standard_error(one)
-
-
 def peak(one: Series) -> tuple[np.ndarray, np.ndarray]:
-    """Peak of the filtered series and its epoch, each (seeds,)."""
-    values = smooth(one.values)
+    """Peak of the smoothed series before the last tenth of the epochs, and its epoch, each (seeds,)."""
+    early = max(1, int((one.epochs < LATE * one.epochs[-1]).sum()))
+    values = smooth(one.values, one.epochs)[:, :early]
     return values.max(1), one.epochs[values.argmax(1)]
 
 
-def compresses(one: Series, scale: float = 1.0) -> np.ndarray:
-    """Whether each seed falls by more than 0.10 nat (× scale) and three standard errors, peaking before 90 % of training."""
-    limit = np.maximum(COMPRESSION * scale, 3 * standard_error(one))
-    return (drop(one) > limit) & (peak(one)[1] < 0.9 * one.epochs[-1])
+def peak_index(one: Series) -> np.ndarray:
+    """Index of the epoch of the peak, (seeds,)."""
+    return np.searchsorted(one.epochs, peak(one)[1])
 
 
-def stays(one: Series, scale: float = 1.0) -> np.ndarray:
-    """Whether each seed does not compress: its fall stays within the limit."""
-    return drop(one) <= np.maximum(COMPRESSION * scale, 3 * standard_error(one))
+@functools.cache
+def flat_drop(epochs: tuple[float, ...]) -> float:
+    """Expected fall from peak to end of a flat series with unit noise on this grid of epochs (simulated)."""
+    noise = np.random.default_rng(0).standard_normal((400, len(epochs)))
+    flat = Series(np.array(epochs), noise, np.ones_like(noise), np.arange(len(noise)))
+    return float((peak(flat)[0] - final(flat)).mean())
+
+
+def drop(one: Series) -> np.ndarray:
+    """Fall from the peak to the end, less what a flat series with the same noise would show, (seeds,)."""
+    return peak(one)[0] - final(one) - flat_drop(tuple(one.epochs)) * standard_error(one)
+
+
+def rise(one: Series) -> np.ndarray:
+    """Peak less the value at the first epoch, (seeds,)."""
+    return peak(one)[0] - one.values[:, 0]
 
 
 def escape(one: Series, level: float = 0.5, records: int = 5) -> np.ndarray:
@@ -126,21 +158,10 @@ def falls_below(one: Series, level: float, after: np.ndarray | None = None) -> n
 
 
 def first_local_maximum(one: Series, prominence: float = 0.1) -> np.ndarray:
-    """Epoch of the first maximum of the filtered series that stands out by `prominence` nats; nan if none, (seeds,)."""
+    """Epoch of the first maximum of the smoothed series that stands out by `prominence` nats; nan if none, (seeds,)."""
     epochs = np.full(len(one.values), np.nan)
-    for i, row in enumerate(smooth(one.values)):
+    for i, row in enumerate(smooth(one.values, one.epochs)):
         found, _ = find_peaks(row, prominence=prominence)
         if len(found):
             epochs[i] = one.epochs[found[0]]
     return epochs
-
-
-def per_seed(groups: list[Series], statistic: Callable[[Series], np.ndarray]) -> pd.Series:
-    """A statistic of every seed, (seeds,) indexed by seed, computed on each seed's own grid of epochs."""
-    made = [pd.Series(statistic(one), index=one.seeds) for one in groups]
-    return pd.concat(made).sort_index()
-
-
-def dense(groups: list[Series]) -> Series:
-    """The seeds with the finest grid of epochs."""
-    return max(groups, key=lambda one: len(one.epochs))

@@ -1,0 +1,118 @@
+"""Where a network lies beside its control: the same effect on networks that differ in the one thing the claim is about."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from infoflow.verdicts.questions import LEVEL, MINIMUM_UNITS, Question, mean_interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A network beside its control.
+
+    Attributes:
+        state: `beyond` (the interval of the difference lies wholly on the claimed side), `opposite` (wholly on the other),
+            `open`, `none` (the claim has no control) or `too few`.
+        difference, low, high: network less control, the mean and its 95 % interval; of held or not held a difference of shares.
+        p: two-sided p-value; nan where there is none.
+        bootstrap: the interval by the BCa bootstrap (Efron 1987), as a check on Student's t.
+    """
+
+    state: str
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    bootstrap: tuple[float, float] = (math.nan, math.nan)
+
+
+def compare(question: Question, effects: np.ndarray, control: np.ndarray | None, *, paired: bool) -> Comparison:
+    """Compare the effects of a network and of its control.
+
+    Paired effects are compared by their differences, others by Welch's t-test. Where an effect is a truth value, or an event
+    that never came (nan), held is compared with not held: McNemar's exact test for pairs, Fisher's otherwise. Of a trend
+    the amplitudes are compared, last level less first.
+
+    Args:
+        question: says on which side of the control the network must lie.
+        effects: (units,) or (units, levels).
+        control: the same of the control, unit by unit where paired.
+        paired: whether both come from the same units.
+    """
+    if not question.needs_control:
+        return Comparison("none")
+    if control is None:
+        return Comparison("too few")
+    if np.ndim(effects) == 2:
+        effects, control = (values[:, -1] - values[:, 0] for values in (effects, control))
+    if min(len(effects), len(control)) < MINIMUM_UNITS:
+        return Comparison("too few")
+    if question.within is not None:  # how far from the reference: a network is less far than its control
+        effects, control = np.abs(effects - question.reference), np.abs(control - question.reference)
+    sign = 1.0 if question.control == "greater" else -1.0
+    if _is_event(effects) or _is_event(control):
+        held, other = (question.held(values) for values in (effects, control))
+        made = _mcnemar(held, other) if paired else _fisher(held, other)
+        sign = 1.0  # the side is in what is held
+    else:
+        made = _paired(effects - control) if paired else _welch(effects, control)
+    least, most = sorted((sign * made.low, sign * made.high))
+    state = "beyond" if least > 0 else "opposite" if most < 0 else "open"
+    return Comparison(state, made.difference, made.low, made.high, made.p, made.bootstrap)
+
+
+def _is_event(values: np.ndarray) -> bool:
+    """Whether effects are truth values, or hold events that never came."""
+    return bool((~np.isfinite(values)).any() or np.isin(values, (0.0, 1.0)).all())
+
+
+def _paired(differences: np.ndarray) -> Comparison:
+    centre, low, high = mean_interval(differences)
+    if np.ptp(differences) == 0:
+        return Comparison("", centre, low, high, 1.0 if centre == 0 else 0.0, (centre, centre))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy warns where the bootstrap is degenerate, and returns nan
+        check = stats.bootstrap(
+            (differences,), np.mean, method="BCa", n_resamples=2000, random_state=np.random.default_rng(0)
+        ).confidence_interval
+    p = float(stats.ttest_1samp(differences, 0.0).pvalue)
+    return Comparison("", centre, low, high, p, (float(check.low), float(check.high)))
+
+
+def _welch(effects: np.ndarray, control: np.ndarray) -> Comparison:
+    centre = float(effects.mean() - control.mean())
+    if np.ptp(effects) == 0 and np.ptp(control) == 0:
+        return Comparison("", centre, centre, centre, 1.0 if centre == 0 else 0.0)
+    test = stats.ttest_ind(effects, control, equal_var=False)
+    low, high = test.confidence_interval(LEVEL)
+    return Comparison("", centre, float(low), float(high), float(test.pvalue))
+
+
+def _mcnemar(held: np.ndarray, other: np.ndarray) -> Comparison:
+    """Exact test of the pairs that differ; the interval of the difference of shares follows from that of their share."""
+    more, less = int((held & ~other).sum()), int((~held & other).sum())
+    difference, apart = (more - less) / len(held), more + less
+    if not apart:
+        return Comparison("", 0.0, 0.0, 0.0, 1.0)
+    test = stats.binomtest(more, apart)
+    low, high = ((2 * end - 1) * apart / len(held) for end in test.proportion_ci(LEVEL, method="exact"))
+    return Comparison("", difference, low, high, float(test.pvalue))
+
+
+def _fisher(held: np.ndarray, other: np.ndarray) -> Comparison:
+    table = [[int(held.sum()), int((~held).sum())], [int(other.sum()), int((~other).sum())]]
+    p = float(stats.fisher_exact(table)[1])
+    difference = float(held.mean() - other.mean())
+    # the sign alone is decided: no exact interval of a difference of shares goes with this test
+    return Comparison("", difference, *(_signed(difference) if p <= 1 - LEVEL else (-1.0, 1.0)), p)
+
+
+def _signed(difference: float) -> tuple[float, float]:
+    """An interval that lies on one side of 0 as a difference does."""
+    return (math.nextafter(0, 1), 1.0) if difference > 0 else (-1.0, math.nextafter(0, -1))
