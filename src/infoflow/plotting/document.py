@@ -16,7 +16,10 @@ from infoflow.plotting import notes, style
 from infoflow.verdicts.outcomes import OUTCOMES
 from infoflow.verdicts.selection import Selection
 
-SHOWN = ["id", "variant", "outcome", "claim", "threshold", "value", "unit", "null_value", "ci_low", "ci_high", "seeds_held", "seeds", "sensitivity"]  # fmt: skip
+SHOWN = [
+    "id", "part", "variant", "data", "outcome", "claim", "threshold", "value", "ci_low", "ci_high", "control", "null_value",
+    "seeds_held", "seeds", "sensitivity",
+]  # fmt: skip
 
 
 Drawing = Callable[["Document"], Figure]
@@ -141,7 +144,8 @@ class Document:
         """Verdicts that concern a figure (or all), as a table with coloured outcomes."""
         rows = self.claims if figure is None else self.claims[self.claims["figure"] == figure]
         colour = "color: white; font-weight: bold; background-color: "
-        made = rows[SHOWN].style.map(lambda outcome: colour + OUTCOMES[outcome].colour, subset=["outcome"])
+        shown = [name for name in SHOWN if name in rows]  # reference results may be older than a column
+        made = rows[shown].style.map(lambda outcome: colour + OUTCOMES[outcome].colour, subset=["outcome"])
         return made.hide(axis="index").format(precision=3, na_rep="–")
 
 

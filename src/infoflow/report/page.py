@@ -15,34 +15,43 @@ from infoflow.config.jobs import ReportDocument, ReportJob
 from infoflow.report.manifest import datasets, manifest
 from infoflow.storage.files import atomic, write_json
 from infoflow.storage.tables import write_table
+from infoflow.verdicts import rule
+from infoflow.verdicts.errata import COLUMNS as ERRATA
 from infoflow.verdicts.outcomes import OUTCOMES
 
 
 def write(job: ReportJob, root: str) -> None:
-    """Write `index.html`, `claims.parquet` and `MANIFEST.json` into the results folder `root`."""
+    """Write `index.html`, `claims.parquet`, `errata.parquet` and `MANIFEST.json` into the results folder `root`."""
     folder = Path(root)
-    claims = [pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in job.documents]
-    ledger = pd.concat([c for c in claims if len(c)] or claims, ignore_index=True)
+    ledger = rule.join([pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in job.documents])
     write_table(folder / "claims.parquet", ledger)
+    errata = errata_of(job)
+    write_table(folder / "errata.parquet", errata)
     data = datasets(folder, job.datasets)
     with atomic(folder / "index.html") as temporary:
-        temporary.write_text(page(job, ledger, data, folder), encoding="utf-8")
+        temporary.write_text(page(job, ledger, errata, data, folder), encoding="utf-8")
     write_json(folder / "MANIFEST.json", manifest(job, data, folder))
 
 
-def page(job: ReportJob, ledger: pd.DataFrame, data: dict[str, Any], folder: Path) -> str:
+def errata_of(job: ReportJob) -> pd.DataFrame:
+    """The errata of all documents that have some."""
+    tables = [document.tables["errata"] for document in job.documents.values() if "errata" in document.tables]
+    empty = pd.DataFrame(columns=ERRATA)
+    return pd.concat([pd.read_parquet(path) for path in tables], ignore_index=True) if tables else empty
+
+
+def page(job: ReportJob, ledger: pd.DataFrame, errata: pd.DataFrame, data: dict[str, Any], folder: Path) -> str:
     """The page as one HTML text."""
-    counted = ledger[ledger["outcome"] != "rehearsal"]
-    decided = counted[counted["outcome"].isin(["holds", "fails", "mixed"])]
     if ledger.empty:
         headline = "No claims are decided in this run"
-    elif counted.empty:
+    elif (ledger["outcome"] == "rehearsal").all():
         headline = (
             f"A rehearsal: sizes are cut down or data are stand-ins, so none of the {len(ledger)} verdicts counts"
         )
     else:
-        headline = f"{len(decided)} of {len(counted)} claims decided on real or exactly generated data"
+        headline = rule.headline(ledger)
     counts = ", ".join(f"{n} {outcome}" for outcome, n in ledger["outcome"].value_counts().items())
+    counts = f"{len(ledger)} verdicts on variants, data sets and parts of claims: {counts}" if counts else ""
     body = [
         "<header><h1>infoflow</h1>",
         "<p class=lead>Figures, numbers and claims of documents on information flow in deep networks, regenerated and checked by machine.</p>",
@@ -53,7 +62,8 @@ def page(job: ReportJob, ledger: pd.DataFrame, data: dict[str, Any], folder: Pat
         data_table(job, data),
     ]
     for key, document in sorted(job.documents.items(), key=lambda item: not item[1].experiments):
-        body.append(document_section(key, document, ledger[ledger["document"] == key], folder))
+        of_it = (table[table["document"] == key] for table in (ledger, errata))
+        body.append(document_section(key, document, *of_it, folder))
     return f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>infoflow results</title><style>{CSS}</style></head><body>{''.join(body)}</body></html>"
 
 
@@ -74,8 +84,10 @@ def data_table(job: ReportJob, data: dict[str, Any]) -> str:
     return f"<details><summary>Data of this run</summary><table><tr><th>document</th><th>data</th><th>source</th><th>tier</th></tr>{''.join(rows)}</table></details>"
 
 
-def document_section(key: str, document: ReportDocument, claims: pd.DataFrame, folder: Path) -> str:
-    """Title, figures and verdicts of one document."""
+def document_section(
+    key: str, document: ReportDocument, claims: pd.DataFrame, errata: pd.DataFrame, folder: Path
+) -> str:
+    """Title, figures, verdicts and errata of one document."""
     figures = "".join(
         figure_card(key, name, figure, document, claims, folder) for name, figure in document.figures.items()
     )
@@ -83,7 +95,7 @@ def document_section(key: str, document: ReportDocument, claims: pd.DataFrame, f
     notebook = f'<a href="notebooks/{key}.html">executed notebook</a> (<a href="notebooks/{key}.ipynb">ipynb</a>)'
     return (
         f"<section id={key}><h2>{html.escape(document.title)}</h2><p>{html.escape(document.citation)} · <code>{key}</code> · {notebook}</p>"
-        f"<div class=cards>{figures}</div>{verdicts}</section>"
+        f"<div class=cards>{figures}</div>{verdicts}{errata_table(errata)}</section>"
     )
 
 
@@ -92,7 +104,8 @@ def figure_card(
 ) -> str:
     """Thumbnail, caption, the verdicts in short, and what made the figure."""
     path = f"figures/{key}/{name}"
-    badges = "".join(badge(row.outcome, row.id) for row in claims[claims["figure"] == name].itertuples())
+    shown = claims[claims["figure"] == name]
+    badges = "".join(badge(row.outcome, row.id) for row in rule.by_id(shown).itertuples())
     paths = {n: os.path.relpath(document.tables[n], folder) for n in figure.tables}
     tables = ", ".join(f'<a href="{path}">{n}</a>' for n, path in paths.items()) or "none: a schematic"
     names = ", ".join(f"<code>experiments.{e}</code>" for e in figure.experiments)
@@ -118,35 +131,56 @@ def badge(outcome: str, text: str = "") -> str:
     return f"<span class=badge style='background:{colour}' title='{outcome}'>{sign} {text + ' ' if text else ''}{outcome}</span> "
 
 
+VERDICT_COLUMNS = (
+    "outcome", "id", "claim", "test", "value", "95 % interval", "beside its control", "held", "margin ×½, ×2",
+)  # fmt: skip
+
+
 def verdict_table(key: str, claims: pd.DataFrame) -> str:
     """Every verdict of a document."""
-    rows = []
-    for row in claims.itertuples():
-        detail = html.escape(json.dumps(json.loads(row.detail), indent=1, ensure_ascii=False))
-        interval = f"{number(row.ci_low)} … {number(row.ci_high)}"
-        where = " · ".join(filter(None, [row.variant.replace("_", " "), row.data]))
-        rows.append(
-            f"<tr class={row.outcome}><td>{badge(row.outcome)}</td><td><a href='#{key}-{row.figure}'>{row.id}</a></td>"
-            f"<td>{html.escape(row.claim)}<br><small>{html.escape(where)}</small></td><td>{html.escape(row.threshold)}</td>"
-            f"<td class=n>{number(row.value)}<br><small>{row.unit}</small></td><td class=n>{interval}</td>"
-            f"<td class=n>{number(row.null_value)}<br><small>{html.escape(row.null)}</small></td><td class=n>{row.seeds_held}/{row.seeds}</td>"
-            f"<td><small>{row.sensitivity}</small><details><summary>detail</summary><pre>{detail}</pre></details></td></tr>"
-        )
-    head = "".join(
-        f"<th>{h}</th>"
-        for h in (
-            "outcome",
-            "id",
-            "claim",
-            "test",
-            "value",
-            "95 % interval",
-            "null",
-            "seeds held",
-            "thresholds ×½, ×2",
-        )
+    head = "".join(f"<th>{name}</th>" for name in VERDICT_COLUMNS)
+    rows = "".join(verdict_row(key, row) for row in claims.itertuples())
+    return f"<div class=wide><table><tr>{head}</tr>{rows}</table></div>"
+
+
+def verdict_row(key: str, row: Any) -> str:
+    """One verdict."""
+    detail = html.escape(json.dumps(json.loads(row.detail), indent=1, ensure_ascii=False))
+    where = " · ".join(
+        filter(None, [row.part, row.variant.replace("_", " "), row.data, "" if row.primary else "beside"])
     )
-    return f"<div class=wide><table>{'<tr>' + head + '</tr>'}{''.join(rows)}</table></div>"
+    firm = "<br><small>firm</small>" if row.firm else ""
+    return (
+        f"<tr class='{row.outcome}'><td>{badge(row.outcome)}{firm}</td><td><a href='#{key}-{row.figure}'>{row.id}</a></td>"
+        f"<td>{html.escape(row.claim)}<br><small>{html.escape(where)}</small></td>"
+        f"<td><small>{row.question}</small><br>{html.escape(row.threshold)}</td>"
+        f"<td class=n>{number(row.value)}<br><small>{html.escape(row.unit)}</small></td>"
+        f"<td class=n>{number(row.ci_low)} … {number(row.ci_high)}</td>"
+        f"<td>{beside(row)}</td><td class=n>{row.seeds_held}/{row.seeds}<br><small>{row.units}</small></td>"
+        f"<td><small>{row.sensitivity}</small><details><summary>detail</summary><pre>{detail}</pre></details></td></tr>"
+    )
+
+
+def beside(row: Any) -> str:
+    """What the control says of a verdict."""
+    if row.control == "none":
+        return f"<small>none: {html.escape(json.loads(row.detail).get('no_control', ''))}</small>"
+    interval = f"{number(row.difference)} ({number(row.difference_low)} … {number(row.difference_high)})"
+    apart = f"<br><small>differs by {interval}</small>" if row.difference == row.difference else ""
+    return f"{row.control}<br><small>{html.escape(row.null)}: {number(row.null_value)}</small>{apart}"
+
+
+def errata_table(errata: pd.DataFrame) -> str:
+    """What a document prints wrongly, nothing where it has no such place."""
+    if errata.empty:
+        return ""
+    rows = "".join(
+        f"<tr><td>{row.id}</td><td>{html.escape(row.place)}</td><td>{html.escape(row.printed)}</td>"
+        f"<td>{html.escape(row.right)}</td><td><code>{html.escape(row.test)}</code></td></tr>"
+        for row in errata.itertuples()
+    )
+    head = "".join(f"<th>{name}</th>" for name in ("id", "place", "printed", "right", "checked by"))
+    return f"<h3>Errata</h3><div class=wide><table><tr>{head}</tr>{rows}</table></div>"
 
 
 def number(value: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from infoflow.verdicts.questions import LEVEL, MINIMUM_UNITS, Question, mean_interval
+from infoflow.verdicts.questions import LEVEL, MINIMUM_UNITS, Question, mean_interval, t_test
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,6 @@ class Comparison:
             `open`, `none` (the claim has no control) or `too few`.
         difference, low, high: network less control, the mean and its 95 % interval; of held or not held a difference of shares.
         p: two-sided p-value; nan where there is none.
-        bootstrap: the interval by the BCa bootstrap (Efron 1987), as a check on Student's t.
     """
 
     state: str
@@ -29,7 +28,6 @@ class Comparison:
     low: float = math.nan
     high: float = math.nan
     p: float = math.nan
-    bootstrap: tuple[float, float] = (math.nan, math.nan)
 
 
 def compare(question: Question, effects: np.ndarray, control: np.ndarray | None, *, paired: bool) -> Comparison:
@@ -49,8 +47,7 @@ def compare(question: Question, effects: np.ndarray, control: np.ndarray | None,
         return Comparison("none")
     if control is None:
         return Comparison("too few")
-    if np.ndim(effects) == 2:
-        effects, control = (values[:, -1] - values[:, 0] for values in (effects, control))
+    effects, control = amplitudes(effects), amplitudes(control)
     if min(len(effects), len(control)) < MINIMUM_UNITS:
         return Comparison("too few")
     if question.within is not None:  # how far from the reference: a network is less far than its control
@@ -64,7 +61,7 @@ def compare(question: Question, effects: np.ndarray, control: np.ndarray | None,
         made = _paired(effects - control) if paired else _welch(effects, control)
     least, most = sorted((sign * made.low, sign * made.high))
     state = "beyond" if least > 0 else "opposite" if most < 0 else "open"
-    return Comparison(state, made.difference, made.low, made.high, made.p, made.bootstrap)
+    return Comparison(state, made.difference, made.low, made.high, made.p)
 
 
 def _is_event(values: np.ndarray) -> bool:
@@ -72,17 +69,24 @@ def _is_event(values: np.ndarray) -> bool:
     return bool((~np.isfinite(values)).any() or np.isin(values, (0.0, 1.0)).all())
 
 
+def amplitudes(effects: np.ndarray) -> np.ndarray:
+    """Last level less first of a trend's effects, (units,); others as they are."""
+    return effects[:, -1] - effects[:, 0] if np.ndim(effects) == 2 else effects
+
+
+def bootstrap(differences: np.ndarray) -> tuple[float, float]:
+    """95 % interval of a mean by the BCa bootstrap (Efron 1987), a check on Student's t; nan where it is degenerate."""
+    if len(differences) < MINIMUM_UNITS or not np.isfinite(differences).all() or np.ptp(differences) == 0:
+        return math.nan, math.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of nearly equal differences, where it gives nan
+        made = stats.bootstrap((differences,), np.mean, n_resamples=2000, rng=np.random.default_rng(0))
+    return float(made.confidence_interval.low), float(made.confidence_interval.high)
+
+
 def _paired(differences: np.ndarray) -> Comparison:
     centre, low, high = mean_interval(differences)
-    if np.ptp(differences) == 0:
-        return Comparison("", centre, low, high, 1.0 if centre == 0 else 0.0, (centre, centre))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy warns where the bootstrap is degenerate, and returns nan
-        check = stats.bootstrap(
-            (differences,), np.mean, method="BCa", n_resamples=2000, random_state=np.random.default_rng(0)
-        ).confidence_interval
-    p = float(stats.ttest_1samp(differences, 0.0).pvalue)
-    return Comparison("", centre, low, high, p, (float(check.low), float(check.high)))
+    return Comparison("", centre, low, high, t_test(differences))
 
 
 def _welch(effects: np.ndarray, control: np.ndarray) -> Comparison:

@@ -20,6 +20,7 @@ OUTCOMES = {
     "undecided": Outcome("#4d6b8a", "?"),
     "not converged": Outcome("#6d6d6d", "…"),
     "vacuous": Outcome("#767676", "∅"),
+    "reported": Outcome("#5f6a6a", "#"),
     "rehearsal": Outcome("#8a8a8a", "–"),
 }
 DECIDED = ("holds", "fails")

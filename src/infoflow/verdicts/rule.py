@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from infoflow.verdicts.control import Comparison, compare
+from infoflow.verdicts.control import Comparison, amplitudes, bootstrap, compare
 from infoflow.verdicts.outcomes import DECIDED
 from infoflow.verdicts.questions import Answer, Exact, Question
 from infoflow.verdicts.statistics import holm
@@ -149,8 +149,8 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> dict[str, An
     detail = dict(evidence.detail)
     if trained is not None:
         detail["trained"] = {f"{claim.trained.split} {claim.trained.metric}": trained}
-    if np.isfinite(beside.bootstrap).all():
-        detail["bootstrap_of_difference"] = beside.bootstrap
+    if evidence.paired and beside.state in ("beyond", "opposite", "open"):
+        detail["bootstrap_of_difference"] = bootstrap(amplitudes(effects) - amplitudes(control))
     if not question.needs_control:
         detail["no_control"] = question.control.removeprefix("none: ")
     if evidence.stand_in or (rehearsal and not (isinstance(question, Exact) and not evidence.reads_data)):
@@ -165,7 +165,7 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> dict[str, An
         "stand_in": evidence.stand_in, "spread": _spread(effects), "p_value": _p(answer, beside, outcome),
         "detail": json.dumps(detail, sort_keys=True, default=_plain),
     }  # fmt: skip
-    row["primary"] = all(row[column] == value for column, value in claim.primary.items())
+    row["primary"] = question.name != "number" and all(row[name] == value for name, value in claim.primary.items())
     return row
 
 
@@ -235,6 +235,7 @@ def missing(claim: Claim, *, rehearsal: bool) -> list[dict[str, Any]]:
             "variant": "", "data": "", "stand_in": False, "detail": detail, "primary": True,
         }
         for question in claim.questions
+        if question.name != "number"
     ]  # fmt: skip
 
 

@@ -21,5 +21,5 @@ def run(job: ClaimsJob, output: str, tables: str) -> None:
     rows = verdicts(claims.__name__, study, results.has, rehearsal=job.rehearsal)
     decided = ledger(job.document, rows)
     write_table(output, decided)
-    columns = ["id", "variant", "outcome", "value", "null_value", "seeds_held", "seeds"]
+    columns = ["id", "part", "variant", "outcome", "value", "control", "null_value", "seeds_held", "seeds"]
     print(decided[columns].to_string(), flush=True)

@@ -85,8 +85,12 @@ def _windows(epochs: tuple[float, ...]) -> list[tuple[int, int]]:
 
 def final(one: Series) -> np.ndarray:
     """Mean over the last tenth of the epochs, at least three points, (seeds,)."""
-    count = max(3, int((one.epochs >= LATE * one.epochs[-1]).sum()))
-    return one.values[:, -count:].mean(1)
+    return one.values[:, -_late(one.epochs) :].mean(1)
+
+
+def _late(epochs: np.ndarray) -> int:
+    """Number of points that count as the end."""
+    return max(3, int((epochs >= LATE * epochs[-1]).sum()))
 
 
 def standard_error(one: Series) -> np.ndarray:
@@ -95,8 +99,8 @@ def standard_error(one: Series) -> np.ndarray:
 
 
 def peak(one: Series) -> tuple[np.ndarray, np.ndarray]:
-    """Peak of the smoothed series before the last tenth of the epochs, and its epoch, each (seeds,)."""
-    early = max(1, int((one.epochs < LATE * one.epochs[-1]).sum()))
+    """Peak of the smoothed series before the points that count as the end, and its epoch, each (seeds,)."""
+    early = max(1, len(one.epochs) - _late(one.epochs))
     values = smooth(one.values, one.epochs)[:, :early]
     return values.max(1), one.epochs[values.argmax(1)]
 

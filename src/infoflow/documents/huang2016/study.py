@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from infoflow.documents.huang2016.constants import RD
+from infoflow.documents.huang2016.constants import CEILING, RD
 from infoflow.documents.huang2016.tables import Tables
 from infoflow.verdicts.results import Results
 
@@ -28,6 +28,21 @@ class View:
         inside = self.ratio("X1", column="input")
         return bool(((inside <= 0.05) | (inside >= 0.99)).mean().mean() > 0.5)
 
+    @staticmethod
+    def extreme(table: pd.DataFrame) -> bool:
+        """Whether more than half of the ratios lie within 2 % of their ceiling or floor."""
+        return bool(((table > CEILING) | (table < 1 - CEILING)).to_numpy().mean() > 0.5)
+
+    @functools.cached_property
+    def held_out(self) -> int:
+        """Size of the batches of speakers that were not trained on."""
+        return int(self.ratios.loc[self.ratios["on"] == "held_out", "n"].mode().iloc[0])
+
+    @functools.cached_property
+    def logged(self) -> pd.DataFrame:
+        """Ratios of the rate–distortion network, with what was logged of every batch."""
+        return self.ratios[self.ratios["experiment"] == RD]
+
     def ua(self, experiment: str, variant: str = "", column: str = "ua", **where: Any) -> pd.Series:
         """UA in % by fold, the mean over repeats."""
         rows = self.folds[(self.folds["experiment"] == experiment) & (self.folds["variant"] == variant)]
@@ -39,10 +54,10 @@ class View:
         """Pooled UA in %, the mean over repeats."""
         return float(self.ua(experiment, variant, "pooled", **where).mean())
 
-    def curve(self, experiment: str, variant: str = "") -> pd.DataFrame:
-        """UA in % at the last epoch by fold (rows) and trade-off β ≥ 0.5 (columns)."""
+    def curve(self, experiment: str, variant: str = "", column: str = "last") -> pd.DataFrame:
+        """UA in % at the last epoch by fold (rows) and trade-off β ≥ 0.5 (columns); `train_last`: on training speakers."""
         rows = self.folds[(self.folds["experiment"] == experiment) & (self.folds["variant"] == variant)]
-        return from_half(rows.pivot_table(index="fold", columns="setting", values="last"))
+        return from_half(rows.pivot_table(index="fold", columns="setting", values=column))
 
     def ratio(self, layer: str, experiment: str = RD, variant: str = "corrected", column: str = "ratio", **where: Any) -> pd.DataFrame:  # fmt: skip
         """Ratios by fold and trade-off, on training contexts at n = 64 unless said otherwise."""

@@ -61,7 +61,7 @@ def folds(results: Results) -> pd.DataFrame:
     """UA in % of every network: at the epoch best on the validating speaker, at the last one, and pooled over folds.
 
     Columns: experiment, point, variant, axis (trade_off, l1, …) and its setting, fold, repeat, chosen (epoch), valid, ua,
-    last, pooled (UA of all test utterances of a repeat together).
+    last, train_last (on training speakers, where it was measured), pooled (UA of all test utterances of a repeat together).
     """
     made = []
     for experiment in (ENCODER, RD, SHUFFLED, WIDE, LOGISTIC, *PENALTIES.values(), RECURRENT):
@@ -98,27 +98,36 @@ def folds(results: Results) -> pd.DataFrame:
         "valid",
         "ua",
         "last",
+        "train_last",
         "pooled",
     ]
-    return table[kept]
+    return table.reindex(columns=kept)
 
 
 def _chosen(history: pd.DataFrame) -> pd.DataFrame:
-    """One row a network: the first epoch with the highest UA on the validating speaker, and what it gives on the test one."""
+    """One row a network: the epoch that is best on the validating speaker, and what it gives on the test one."""
     wide = history.pivot_table(index=["seed", "epoch"], columns=["split", "metric"], values="value")
     rows = []
     for seed, own in wide.groupby(level="seed"):
         own = own.droplevel("seed")
         given = own["valid"]["chosen"].dropna() if ("valid", "chosen") in own else ()
-        chosen = int(given.iloc[0]) if len(given) else int(own["valid"]["ua"].idxmax())
+        chosen = int(given.iloc[0]) if len(given) else _best(own["valid"])
         ends = own["test"]["ua"].dropna().index.max()
         row = {"seed": seed, "chosen": chosen, "valid": 100 * own.loc[chosen, ("valid", "ua")]}
         row |= {"ua": 100 * own.loc[chosen, ("test", "ua")], "last": 100 * own.loc[ends, ("test", "ua")]}
+        if ("train", "ua") in own:
+            row["train_last"] = 100 * own.loc[ends, ("train", "ua")]
         for column in own["test"].columns:
             if column.startswith("recall"):
                 row[column] = own.loc[chosen, ("test", column)]
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _best(valid: pd.DataFrame) -> int:
+    """The epoch with the highest UA on the validating speaker, among equals the one with the lowest loss there."""
+    ua = valid["ua"].dropna()
+    return int(valid.loc[ua.index[ua == ua.max()], "loss"].idxmin())
 
 
 def _pooled(table: pd.DataFrame, results: Results) -> np.ndarray:
