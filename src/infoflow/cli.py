@@ -76,7 +76,7 @@ STAGES = {
         "NotebookJob", "infoflow.report.notebook:execute", ("source", "executed", "output", "results", "figures"),
     ),
     "report": Stage(
-        "Write the index page, the ledger of claims and the manifest.",
+        "Write the index page, the ledger of claims, the errata and the manifest.",
         "ReportJob", "infoflow.report.page:write", ("root",),
     ),
 }  # fmt: skip
@@ -142,6 +142,10 @@ def command_parser() -> argparse.ArgumentParser:
     reference_parser.add_argument("--to", default="results/reference")
     reference_parser.add_argument("--documents", nargs="+", default=[], help="only these; by default all of the run")
     reference_parser.add_argument("--made-by", default="snakemake --cores 2", help="command that made the results")
+    diff_parser = add(diff)
+    diff_parser.add_argument("before", help="folder of a run's results, or of reference results")
+    diff_parser.add_argument("after", help="another one")
+    diff_parser.add_argument("--all", action="store_true", help="also verdicts that did not move")
     add(schema).add_argument("--output", required=True)
     config_parser = add(config)
     config_parser.add_argument("action", choices=["show"])
@@ -201,6 +205,13 @@ def reference(results: str, to: str, documents: list[str], made_by: str) -> None
     from infoflow.report import reference as stage
 
     stage.keep_reference(results, to, documents, made_by)
+
+
+def diff(before: str, after: str, all: bool) -> None:
+    """Say verdict by verdict what moved between two folders of results, with effects and intervals."""
+    from infoflow.verdicts import difference
+
+    print(difference.report(before, after, every=all))
 
 
 def schema(output: str) -> None:

@@ -1,12 +1,12 @@
-"""Report: the page to start from, the ledger of all verdicts, the manifest.
+"""Report: the page to start from, the ledger of all verdicts, the errata, the manifest.
 
 Inputs:  claims, figures and notebooks of every enabled document
-Outputs: results/{index.html,claims.parquet,MANIFEST.json}
+Outputs: results/{index.html,claims.parquet,errata.parquet,MANIFEST.json}
 """
 
 
 rule page:
-    """The index page, the ledger and the manifest."""
+    """The index page, the ledger, the errata and the manifest."""
     input:
         claims=[PLAN.claims(document) for document in PLAN.documents],
         figures=[path for document in PLAN.documents for path in PLAN.figures(document)],
@@ -14,10 +14,11 @@ rule page:
             f"{PLAN.root}/notebooks/{document}.html" for document in PLAN.documents
         ],
         datasets=[PLAN.dataset(dataset) for dataset in PLAN.datasets()],
-        src=sources("infoflow.report.page"),
+        src=PLAN.report_sources(),
     output:
         index=f"{PLAN.root}/index.html",
         claims=f"{PLAN.root}/claims.parquet",
+        errata=f"{PLAN.root}/errata.parquet",
         manifest=f"{PLAN.root}/MANIFEST.json",
     log:
         f"{PLAN.root}/logs/report.log",
@@ -32,6 +33,6 @@ rule page:
         settings=in_file(PLAN.report_settings),
         root=lambda wildcards, output: os.path.dirname(output.index),
     message:
-        "index page, ledger and manifest"
+        "index page, ledger, errata and manifest"
     shell:
         "infoflow report --settings {params.settings:q} --root {params.root:q} > {log:q} 2>&1"

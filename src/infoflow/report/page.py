@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from infoflow.report.manifest import datasets, manifest
 from infoflow.storage.files import atomic, write_json
 from infoflow.storage.tables import write_table
 from infoflow.verdicts import rule
-from infoflow.verdicts.errata import COLUMNS as ERRATA
+from infoflow.verdicts.errata import table as errata_table
 from infoflow.verdicts.outcomes import OUTCOMES
 
 
@@ -25,7 +27,7 @@ def write(job: ReportJob, root: str) -> None:
     folder = Path(root)
     ledger = rule.join([pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in job.documents])
     write_table(folder / "claims.parquet", ledger)
-    errata = errata_of(job)
+    errata = errata_of(job.documents)
     write_table(folder / "errata.parquet", errata)
     data = datasets(folder, job.datasets)
     with atomic(folder / "index.html") as temporary:
@@ -33,11 +35,14 @@ def write(job: ReportJob, root: str) -> None:
     write_json(folder / "MANIFEST.json", manifest(job, data, folder))
 
 
-def errata_of(job: ReportJob) -> pd.DataFrame:
+def errata_of(documents: Iterable[str]) -> pd.DataFrame:
     """The errata of all documents that have some."""
-    tables = [document.tables["errata"] for document in job.documents.values() if "errata" in document.tables]
-    empty = pd.DataFrame(columns=ERRATA)
-    return pd.concat([pd.read_parquet(path) for path in tables], ignore_index=True) if tables else empty
+    tables = []
+    for key in documents:
+        name = f"infoflow.documents.{key}.errata"
+        if importlib.util.find_spec(name):
+            tables.append(errata_table(key, importlib.import_module(name).ERRATA))
+    return pd.concat(tables, ignore_index=True) if tables else errata_table("", ())
 
 
 def page(job: ReportJob, ledger: pd.DataFrame, errata: pd.DataFrame, data: dict[str, Any], folder: Path) -> str:
@@ -95,7 +100,7 @@ def document_section(
     notebook = f'<a href="notebooks/{key}.html">executed notebook</a> (<a href="notebooks/{key}.ipynb">ipynb</a>)'
     return (
         f"<section id={key}><h2>{html.escape(document.title)}</h2><p>{html.escape(document.citation)} · <code>{key}</code> · {notebook}</p>"
-        f"<div class=cards>{figures}</div>{verdicts}{errata_table(errata)}</section>"
+        f"<div class=cards>{figures}</div>{verdicts}{errata_section(errata)}</section>"
     )
 
 
@@ -170,7 +175,7 @@ def beside(row: Any) -> str:
     return f"{row.control}<br><small>{html.escape(row.null)}: {number(row.null_value)}</small>{apart}"
 
 
-def errata_table(errata: pd.DataFrame) -> str:
+def errata_section(errata: pd.DataFrame) -> str:
     """What a document prints wrongly, nothing where it has no such place."""
     if errata.empty:
         return ""

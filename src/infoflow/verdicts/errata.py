@@ -15,7 +15,7 @@ class Erratum:
         id: for example `E-002-1`.
         place: where in the document it stands.
         printed, right: what the document says, and what is so.
-        test: the test that checks what is right, `file::function`.
+        test: the test that checks what is right, `file::function`; `READING` where only words are wrong.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Erratum:
     test: str
 
 
+READING = "by reading"
 COLUMNS = ["id", "document", "place", "printed", "right", "test"]
 
 
