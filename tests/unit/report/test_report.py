@@ -2,15 +2,17 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from infoflow.config.loading import read_default
 from infoflow.errors import InputError
 from infoflow.plan import Plan
-from infoflow.report.page import page
+from infoflow.report.page import errata_of, page
 from infoflow.report.reference import keep_reference
 from infoflow.verdicts import rule
+from infoflow.verdicts.questions import Each
 
 
 def test_a_document_without_verdicts_has_an_empty_table_of_them():
@@ -21,12 +23,24 @@ def test_a_document_without_verdicts_has_an_empty_table_of_them():
 
 def test_its_section_shows_figures_and_no_verdicts(tmp_path):
     job = Plan(read_default("configs/estimators.yaml")).report_settings()
-    text = page(job, rule.ledger("estimators", []), {}, tmp_path)
+    text = page(job, rule.ledger("estimators", []), errata_of([]), {}, tmp_path)
     assert "No claims are decided in this run" in text
     assert "<h3>Verdicts" not in text
     assert text.count("<figure ") == len(job.documents["estimators"].figures) == 7
     assert text.count("<dt>experiments</dt><dd>none") == 7
     assert "experiments." not in text
+
+
+def test_a_verdict_is_shown_with_its_control_and_errata_with_their_test(tmp_path):
+    job = Plan(read_default()).report_settings()
+    claim = rule.Claim("V-000-1", "F3", "It falls", (Each("fall", "nats", above=1.0),))
+    evidence = rule.Evidence(np.full(8, 3.0) + np.arange(8) / 50, np.zeros(8), "labels <shuffled>")
+    ledger = rule.join([rule.ledger("huang2016", [rule.decide(claim, evidence, rehearsal=False)])])
+    text = page(job, ledger, errata_of(["huang2016", "estimators"]), {}, tmp_path)
+    assert "1 of 1 claims decided: 1 hold (0 of them firm), 0 fail" in text
+    assert "beyond<br><small>labels &lt;shuffled&gt;: 0</small><br><small>differs by 3.07 (3.03 … 3.11)</small>" in text
+    assert text.count("<h3>Errata</h3>") == 1
+    assert "E-000-1" in text
 
 
 @pytest.fixture
