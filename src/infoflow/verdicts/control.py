@@ -53,7 +53,7 @@ def compare(question: Question, effects: np.ndarray, control: np.ndarray | None,
     if question.within is not None:  # how far from the reference: a network is less far than its control
         effects, control = np.abs(effects - question.reference), np.abs(control - question.reference)
     sign = 1.0 if question.control == "greater" else -1.0
-    if _is_event(effects) or _is_event(control):
+    if _are_events(np.concatenate([effects, control])):
         held, other = (question.held(values) for values in (effects, control))
         made = _mcnemar(held, other) if paired else _fisher(held, other)
         sign = 1.0  # the side is in what is held
@@ -64,7 +64,7 @@ def compare(question: Question, effects: np.ndarray, control: np.ndarray | None,
     return Comparison(state, made.difference, made.low, made.high, made.p)
 
 
-def _is_event(values: np.ndarray) -> bool:
+def _are_events(values: np.ndarray) -> bool:
     """Whether effects are truth values, or hold events that never came."""
     return bool((~np.isfinite(values)).any() or np.isin(values, (0.0, 1.0)).all())
 

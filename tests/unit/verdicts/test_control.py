@@ -57,6 +57,10 @@ def test_events_of_unpaired_units_are_compared_by_fishers_test():
     assert compare(MORE, held, held, paired=False).state == "open"
 
 
+def test_a_control_without_any_effect_is_still_one():
+    assert compare(MORE, 3 + SEEDS, np.zeros(12), paired=True).difference == pytest.approx(3 + SEEDS.mean())
+
+
 def test_windows_are_compared_by_the_distance_from_their_middle():
     window = Each("epoch", "", within=15, reference=30, control="less")
     assert compare(window, 30 + SEEDS, 90 + SEEDS, paired=True).state == "beyond"
