@@ -63,6 +63,10 @@ class Training(Section):
     divide_loss: bool = Field(
         False, description="rate_distortion: divide by 1 + β, so that β does not also scale the step"
     )
+    rate_gradient: bool = Field(
+        True,
+        description="rate_distortion: whether the rate has a gradient; without one β scales the step alone, a control",
+    )
     kernel_variance: Positive = Field(0.2, description="rate_distortion: σ² of the Gaussian kernels")
     alpha: Positive = Field(2.0, description="rate_distortion: order of the entropies")
     positions: Count = Field(8, description="rate_distortion of a recurrent network: places in time")
@@ -88,6 +92,8 @@ class Training(Section):
     def _settings_that_do_something(self) -> Training:
         if self.momentum and self.optimiser != "sgd":
             raise ValueError("momentum: is of the optimiser sgd; adam has moments of its own")
+        if not self.rate_gradient and self.loss != "rate_distortion":
+            raise ValueError("rate_gradient: is of the loss rate_distortion, the only one with a rate")
         of_classes = [key for key in ("class_weights", "clustering_penalty") if getattr(self, key)]
         if self.loss == "mse" and of_classes:
             raise ValueError(f"{', '.join(of_classes)}: the loss mse knows no classes; take cross_entropy")

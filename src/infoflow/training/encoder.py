@@ -180,15 +180,17 @@ class Sequences:
         trade_off = torch.tensor(float(self.point.training.trade_off))
         rated = self.training.loss == "rate_distortion" and bool(torch.isfinite(trade_off))
         scattered = self.objective.scattered
-        layers = ({"states": "states"} if rated else {}) | ({"decoder": "decoder"} if scattered else {})
+        rate_gradient = rated and self.training.rate_gradient
+        layers = ({"states": "states"} if rate_gradient else {}) | ({"decoder": "decoder"} if scattered else {})
         with handed(self.model, Dropout, self._masks(len(labels))), capture(self.model, layers) as values:
             logits = self.model(frames, lengths)
         loss = F.cross_entropy(logits, labels, self.weights, reduction="sum") / len(labels)
         if rated:
-            training = self.training
-            rate, _ = over_time(
-                frames, values["states"], lengths, training.positions, training.kernel_variance, training.alpha
-            )
+            training, rate = self.training, torch.zeros(())
+            if rate_gradient:
+                rate, _ = over_time(
+                    frames, values["states"], lengths, training.positions, training.kernel_variance, training.alpha
+                )
             loss = combine(rate.mean(), loss.double(), trade_off.double(), training.divide_loss)
         if scattered:
             loss = loss + self.objective.scatter[0] * class_scatter(values["decoder"][None], labels[None])[0]

@@ -48,7 +48,9 @@ class Objective:
     @property
     def keep(self) -> list[str]:
         """Layers whose values the loss needs."""
-        return self.layers if self.rated else self.layers[-1:] if self.scattered else []
+        if self.rated and self.training.rate_gradient:
+            return self.layers
+        return self.layers[-1:] if self.scattered else []
 
     def __call__(
         self, x: Tensor, y: Tensor, output: Tensor, values: dict[str, Tensor], weights: Tensor | None = None
@@ -65,12 +67,16 @@ class Objective:
         samples = per_sample_loss(self.training.loss, output, y)
         loss = (samples if weights is None else samples * weights).mean(1)
         if self.rated:
-            layers = [*(values[name].flatten(2) for name in self.layers), output.softmax(-1)]
-            of_layers = self.rate.information(x.flatten(2), layers, self.training.kernel_variance, self.training.alpha)
-            loss = self.rate.combine(sum(of_layers), loss, self.trade_off, self.training.divide_loss)
+            rate = self._rate(x, output, values) if self.training.rate_gradient else torch.zeros_like(loss)
+            loss = self.rate.combine(rate, loss, self.trade_off, self.training.divide_loss)
         if self.scattered:
             loss = loss + self.scatter * class_scatter(values[self.layers[-1]].flatten(2), y)
         return loss
+
+    def _rate(self, x: Tensor, output: Tensor, values: dict[str, Tensor]) -> Tensor:
+        """Bits that all layers keep of the inputs, of every network, (nets,)."""
+        layers = [*(values[name].flatten(2) for name in self.layers), output.softmax(-1)]
+        return sum(self.rate.information(x.flatten(2), layers, self.training.kernel_variance, self.training.alpha))
 
     def of_weights(self, stack: Stack) -> Tensor | float:
         """Penalties on the weights, λ₁ Σ|W| + λ₂ ΣW², of every network, (nets,); 0 where no point has one."""

@@ -55,6 +55,8 @@ def made_up(gain=3.0, rise=0.07, rate_costs=0.0, input_share=0.6, least=0.01, pe
         for k, beta in enumerate(GRID):
             ua = 40 + gain * min(k, 7) + 0.01 * k * np.sign(gain)
             add("huang_rd", variant, "trade_off", beta, ua, 0.1 + rise * k, k=k)
+        for beta in GRID:
+            add("huang_rd_step", variant, "trade_off", beta, 60.0, 0.5)
     shuffled = rng.permutation(len(GRID))
     for k, beta in zip(shuffled, GRID, strict=True):
         add("huang_rd_shuffled", "", "trade_off", beta, 25 + 0.1 * k, 0.1 + 0.001 * (5 * k % 12))
@@ -114,12 +116,11 @@ def decided(monkeypatch):
 def test_a_run_as_the_document_says(decided):
     made = decided()["outcome"]
     held = [
-        "V-000-1", "V-000-4 rising", "V-000-6 rising", "V-000-8a", "V-000-9", "V-000-10 accuracy", "V-000-10 information",
+        "V-000-1", "V-000-3a", "V-000-3b", "V-000-4 rising", "V-000-6 rising", "V-000-8a", "V-000-9", "V-000-10 accuracy", "V-000-10 information",
         "V-000-11 trend", "V-000-E2 accuracy", "V-000-E2 information",
     ]  # fmt: skip
     assert set(made[held]) == {"holds"}
-    # no network has β scale the step alone
-    assert set(made[["V-000-3a", "V-000-3b", "V-000-5"]]) == {"undecided"}
+    assert made["V-000-5"] == "unspecific"  # networks of which β scales the step alone have it too
     assert made["V-000-8b"] == "reported"
     assert made["V-000-E1a"] == "undecided"  # equal is not better, and not worse
 

@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 
+from infoflow.config.training import Training
 from infoflow.estimators import renyi, renyi_gradients
 from infoflow.training import rate_distortion as rd
 from infoflow.training.losses import class_weights
+from infoflow.training.objective import Objective
 
 
 def random(*shape, seed=0, dtype=torch.float64):
@@ -103,3 +105,18 @@ def test_information_over_time_sees_what_the_states_keep():
     assert kept.shape == (4,)
     assert (kept > 0.9 * entropy).all()
     torch.testing.assert_close(lost, torch.zeros(4).double(), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("beta", "divided", "scale"), [(37.0, True, 37 / 38), (37.0, False, 37.0), (math.inf, True, 1.0)]
+)
+def test_without_a_gradient_of_the_rate_the_trade_off_scales_the_step_alone(beta, divided, scale):
+    training = Training(
+        loss="rate_distortion", optimiser="sgd", learning_rate=0.1, batch_size=8, epochs=1, trade_off=beta,
+        divide_loss=divided, rate_gradient=False,
+    )  # fmt: skip
+    objective = Objective([training], 1, ["T1"])
+    x, output, labels = random(1, 8, 3), random(1, 8, 4, seed=1), torch.arange(8)[None] % 4
+    distortion = torch.nn.functional.cross_entropy(output[0], labels[0])
+    assert objective.keep == []
+    assert float(objective(x, labels, output, {})) == pytest.approx(scale * float(distortion), rel=1e-6)

@@ -29,6 +29,7 @@ from infoflow.documents.huang2016.constants import (
     RECURRENT,
     RISING,
     SHUFFLED,
+    STEP,
     STEP_ONLY,
     TUNED,
     WIDE,
@@ -98,18 +99,20 @@ def encoder_accuracy(view: View) -> Evidence:
     return Evidence(np.empty(0), detail={"why": "needs IEMOCAP itself", "ua_here": mean_interval(ua.to_numpy())})
 
 
-def ratios(view: View, layer: str, variant: str, **where: Any) -> pd.DataFrame:
+def ratios(view: View, layer: str, variant: str, experiment: str = RD) -> pd.DataFrame:
     """Ratios of a layer by speaker and β ≥ 0.5, without the β at which more than half of the speakers are at the ceiling."""
-    table = from_half(view.ratio(layer, variant=variant, **where))
-    return table.loc[:, (table <= CEILING).mean() > 0.5]
+    reached = from_half(view.ratio(layer, variant=variant))
+    kept = reached.columns[(reached <= CEILING).mean() > 0.5]
+    return from_half(view.ratio(layer, experiment, variant)).reindex(columns=kept)
 
 
 def grows(view: View, layer: str, variant: str) -> Evidence:
     """V-000-3: the ratio over β. Its control scales the step alone: β changes the step as well as the rate."""
     table = ratios(view, layer, variant)
     taken = from_half(view.ratio(layer, variant=variant))
+    control = ratios(view, layer, variant, STEP)
     return Evidence(
-        table.to_numpy(), of=STEP_ONLY, vacuous=view.flat or view.extreme(taken),
+        table.to_numpy(), control.to_numpy() if len(control) else None, STEP_ONLY, vacuous=view.flat or view.extreme(taken),
         detail={
             "left_out_at_the_ceiling": sorted(set(taken) - set(table)), "least": table.min(axis=1).median(),
             "largest": table.max(axis=1).median(),
@@ -172,11 +175,13 @@ def deeper_less(view: View, variant: str, width: str, flat: bool) -> Evidence:
     found = {
         name: excess(view, variant=variant, width=width, **where)
         for name, where in (
-            ("trained", {}), ("untrained", {"trained": False}), ("held_out", {"on": "held_out", "n": view.held_out}),
+            ("trained", {}), ("step_only", {"experiment": STEP}), ("untrained", {"trained": False}),
+            ("held_out", {"on": "held_out", "n": view.held_out}),
         )
     }  # fmt: skip
-    shares = {f"broken_{name}": float((table > 0).to_numpy().mean()) for name, table in found.items()}
-    return Evidence(found["trained"].max(axis=1).to_numpy(), of=STEP_ONLY, vacuous=flat, detail=shares)
+    shares = {f"broken_{name}": float((table > 0).to_numpy().mean()) for name, table in found.items() if table.size}
+    worst, control = (found[name].max(axis=1).to_numpy() for name in ("trained", "step_only"))
+    return Evidence(worst, control if len(control) else None, STEP_ONLY, vacuous=flat, detail=shares)
 
 
 LESS = Each(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from infoflow.documents.huang2016.constants import ENCODER, LOGISTIC, PENALTIES, RD, RECURRENT, SHUFFLED, WIDE
+from infoflow.documents.huang2016.constants import ENCODER, LOGISTIC, PENALTIES, RD, RECURRENT, SHUFFLED, STEP, WIDE
 from infoflow.verdicts.results import Results
 
 
@@ -152,7 +152,7 @@ def ratios(results: Results) -> pd.DataFrame:
     """
     parts = []
     order = results.attributes("contexts")["folds"]
-    for experiment in (RD, SHUFFLED, WIDE, LOGISTIC, *PENALTIES.values()):
+    for experiment in (RD, STEP, SHUFFLED, WIDE, LOGISTIC, *PENALTIES.values()):
         table = results.estimates(experiment)
         keys = ["variant", "axis", "setting", "seed", "epoch", "samples", "n", "estimator_settings"]
         table = table.assign(estimator_settings=table["settings"], **_axis(table))
