@@ -438,3 +438,18 @@ def test_conda_specs_parse(environment):
     specs = [rattler.MatchSpec(d) for d in environment["dependencies"] if isinstance(d, str)]
     found = {spec.name.normalized for spec in specs}
     assert {"python", "pip", "make"} <= found
+
+
+@pytest.mark.parametrize("control", ["kong_f2", "kong_f3", "kong_f4", "kong_f5", "kong_f6", "goldfeld"])
+@pytest.mark.parametrize("overlay", [None, "configs/paper.yaml"])
+def test_a_control_is_recorded_at_the_snapshots_of_its_network(control, overlay):
+    """Falls from peak to end are compared on the snapshots that both have, which must not be fewer than either's."""
+    experiments = read_default(*filter(None, [overlay])).experiments
+    network, null = (
+        experiments[f"{control}_noisy" if control == "goldfeld" else control],
+        experiments[f"{control}_shuffled"],
+    )
+    assert (null.snapshots, null.probe.thinning) == (network.snapshots, network.probe.thinning)
+    assert {k: v.get("training", {}).get("epochs") for k, v in null.variants.items()} == {
+        k: v.get("training", {}).get("epochs") for k, v in network.variants.items()
+    }

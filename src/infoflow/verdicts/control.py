@@ -34,8 +34,7 @@ def compare(question: Question, effects: np.ndarray, control: np.ndarray | None,
     """Compare the effects of a network and of its control.
 
     Paired effects are compared by their differences, others by Welch's t-test. Where an effect is a truth value, or an event
-    that never came (nan), held is compared with not held: McNemar's exact test for pairs, Fisher's otherwise. Of a trend
-    the amplitudes are compared, last level less first.
+    that never came (nan), held is compared with not held: McNemar's exact test for pairs, Fisher's otherwise.
 
     Args:
         question: says on which side of the control the network must lie.
@@ -47,14 +46,12 @@ def compare(question: Question, effects: np.ndarray, control: np.ndarray | None,
         return Comparison("none")
     if control is None:
         return Comparison("too few")
-    effects, control = amplitudes(effects), amplitudes(control)
+    held, other = (question.held(values) if np.ndim(values) == 1 else None for values in (effects, control))
+    effects, control = (compared(question, values) for values in (effects, control))
     if min(len(effects), len(control)) < MINIMUM_UNITS:
         return Comparison("too few")
-    if question.within is not None:  # how far from the reference: a network is less far than its control
-        effects, control = np.abs(effects - question.reference), np.abs(control - question.reference)
     sign = 1.0 if question.control == "greater" else -1.0
-    if _are_events(np.concatenate([effects, control])):
-        held, other = (question.held(values) for values in (effects, control))
+    if held is not None and _are_events(np.concatenate([effects, control])):
         made = _mcnemar(held, other) if paired else _fisher(held, other)
         sign = 1.0  # the side is in what is held
     else:
@@ -69,9 +66,11 @@ def _are_events(values: np.ndarray) -> bool:
     return bool((~np.isfinite(values)).any() or np.isin(values, (0.0, 1.0)).all())
 
 
-def amplitudes(effects: np.ndarray) -> np.ndarray:
-    """Last level less first of a trend's effects, (units,); others as they are."""
-    return effects[:, -1] - effects[:, 0] if np.ndim(effects) == 2 else effects
+def compared(question: Question, effects: np.ndarray) -> np.ndarray:
+    """What is compared of each unit, (units,): a trend's last level less its first, the distance from a window's middle, or the effect."""
+    if np.ndim(effects) == 2:
+        return effects[:, -1] - effects[:, 0]
+    return np.abs(effects - question.reference) if question.within is not None else effects
 
 
 def bootstrap(differences: np.ndarray) -> tuple[float, float]:

@@ -64,8 +64,11 @@ class Question:
     part: str = ""
 
     name: ClassVar[str] = ""
+    windows: ClassVar[bool] = True  # whether it can be asked with `within`
 
     def __post_init__(self) -> None:
+        if self.within is not None and not self.windows:
+            raise ValueError(f"{self.effect}: {self.name} takes above or below; a mean within a margin is asked by same")
         if sum(margin is not None for margin in (self.above, self.below, self.within)) != 1:
             raise ValueError(f"{self.effect}: give one of above, below and within")
         if self.control not in ("greater", "less") and not self.control.startswith("none: "):
@@ -174,6 +177,7 @@ class Mean(Question):
     """An average over units against a margin: the 95 % interval of the mean lies wholly on one side."""
 
     name: ClassVar[str] = "mean"
+    windows: ClassVar[bool] = False
 
     def answer(self, effects: np.ndarray, errors: np.ndarray | None = None) -> Answer:
         """As in the base class."""
@@ -217,6 +221,7 @@ class Trend(Question):
     """Monotone over an ordered factor, units as blocks: the mean of Kendall's τ within each unit against a margin."""
 
     name: ClassVar[str] = "trend"
+    windows: ClassVar[bool] = False
 
     def answer(self, effects: np.ndarray, errors: np.ndarray | None = None) -> Answer:
         """As in the base class: effects (units, levels); levels that are saturated are left out for all units beforehand."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from infoflow.verdicts.control import Comparison, amplitudes, bootstrap, compare
+from infoflow.verdicts.control import Comparison, bootstrap, compare, compared
 from infoflow.verdicts.outcomes import DECIDED
 from infoflow.verdicts.questions import Answer, Exact, Question
 from infoflow.verdicts.statistics import holm
@@ -33,6 +33,7 @@ LEDGER = 100  # p-values that Holm's adjustment counts at least: the ids of all 
 SIGNIFICANT = 0.05
 
 Test = Callable[[Any], "Evidence | Iterable[Evidence]"]
+Row = dict[str, Any]  # of the table of claims
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class Evidence:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> dict[str, Any]:
+def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> Row:
     """One row of the table of claims."""
     question = claim.question(evidence.part)
     effects = np.asarray(evidence.effects, float)
@@ -150,7 +151,7 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> dict[str, An
     if trained is not None:
         detail["trained"] = {f"{claim.trained.split} {claim.trained.metric}": trained}
     if evidence.paired and beside.state in ("beyond", "opposite", "open"):
-        detail["bootstrap_of_difference"] = bootstrap(amplitudes(effects) - amplitudes(control))
+        detail["bootstrap_of_difference"] = bootstrap(compared(question, effects) - compared(question, control))
     if not question.needs_control:
         detail["no_control"] = question.control.removeprefix("none: ")
     if evidence.stand_in or (rehearsal and not (isinstance(question, Exact) and not evidence.reads_data)):
@@ -216,7 +217,7 @@ def _p(answer: Answer, beside: Comparison, outcome: str) -> float:
     return max(answer.p, beside.p) if outcome == "holds" and np.isfinite(beside.p) else answer.p
 
 
-def _of_claim(claim: Claim, question: Question) -> dict[str, Any]:
+def _of_claim(claim: Claim, question: Question) -> Row:
     """Columns that stand in the declaration."""
     return {
         "id": claim.id, "part": question.part, "claim": claim.statement, "question": question.name, "unit": question.unit,
@@ -225,7 +226,7 @@ def _of_claim(claim: Claim, question: Question) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def missing(claim: Claim, *, rehearsal: bool) -> list[dict[str, Any]]:
+def missing(claim: Claim, *, rehearsal: bool) -> list[Row]:
     """The rows of a claim whose experiment this run does not hold."""
     detail = json.dumps({"why": "this run holds no network that the claim is about"})
     return [
@@ -239,7 +240,7 @@ def missing(claim: Claim, *, rehearsal: bool) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def verdicts(module: str, study: Any, has: Callable[[str], bool], *, rehearsal: bool) -> list[dict[str, Any]]:
+def verdicts(module: str, study: Any, has: Callable[[str], bool], *, rehearsal: bool) -> list[Row]:
     """Rows of all claims that a module tests, in the order of their ids.
 
     Args:
@@ -262,7 +263,7 @@ def _position(name: str) -> tuple[str, int, str]:
     return family, int(number or 0), letter
 
 
-def ledger(document: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+def ledger(document: str, rows: list[Row]) -> pd.DataFrame:
     """All verdicts of a document, perhaps none; what is firm is said where the documents are joined."""
     table = pd.DataFrame(rows, columns=None if rows else COLUMNS)
     table["document"], table["p_holm"], table["firm"] = document, np.nan, False

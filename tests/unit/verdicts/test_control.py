@@ -67,6 +67,12 @@ def test_windows_are_compared_by_the_distance_from_their_middle():
     assert compare(Same("x", within=1, control="less"), SEEDS / 10, 5 + SEEDS, paired=True).state == "beyond"
 
 
+def test_an_event_that_never_came_is_outside_a_window():
+    window = Each("epoch", "", within=15, reference=30, control="less")
+    never = np.where(np.arange(12) < 8, np.nan, 30.0)
+    assert compare(window, 30 + SEEDS, never, paired=True).p == pytest.approx(2 * 0.5**8)
+
+
 def test_trends_are_compared_by_their_amplitudes():
     rows = np.arange(4.0) * np.linspace(0.5, 1, 8)[:, None]
     assert compare(Trend("τ", above=0.0), 3 * rows, rows, paired=True).state == "beyond"

@@ -114,6 +114,8 @@ def test_margins_scale_from_their_reference():
 def test_a_question_needs_one_margin_and_a_reason_for_no_control():
     with pytest.raises(ValueError, match="one of above, below and within"):
         Each("x", above=1.0, below=2.0)
+    with pytest.raises(ValueError, match="a mean within a margin is asked by same"):
+        Mean("x", within=1.0)
     with pytest.raises(ValueError, match="'none: ' with a reason"):
         Each("x", above=1.0, control="none")
 

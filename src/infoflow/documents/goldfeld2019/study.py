@@ -3,63 +3,100 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from infoflow.documents.goldfeld2019.constants import NOISY, PLAIN, REGULAR, SHUFFLED, TWIN
+from infoflow.documents.goldfeld2019.constants import END, NOISY, PLAIN, REGULAR, SHUFFLED, TWIN
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.results import Results
 from infoflow.verdicts.selection import Selection
 
 
+@dataclass(frozen=True)
 class Net:
-    """The estimates and history of one point of an experiment."""
+    """The estimates and the history of one point of an experiment."""
 
-    def __init__(self, results: Results, experiment: str, point: str) -> None:
+    table: pd.DataFrame
+    history: pd.DataFrame
+
+    @classmethod
+    def of(cls, results: Results, experiment: str, point: str) -> Net:
+        """The networks of a point of an experiment."""
         table = results.estimates(experiment)
-        self.table = table[table["point"] == point]
-        self.history = results.history(experiment, point)
+        return cls(table[table["point"] == point], results.history(experiment, point))
 
-    def information(self, layer: str = "T5", estimator: str = "linearised") -> list[tr.Series]:
-        """I(X;T) of a layer, one series for each grid of epochs."""
-        return tr.by_grid(self.table, "I_XT", layer, estimator=estimator)
+    def at(self, seeds: np.ndarray, epochs: np.ndarray) -> Net:
+        """The networks of some seeds, with the estimates of some snapshots."""
+        kept = self.table["seed"].isin(seeds) & self.table["epoch"].isin(epochs)
+        return Net(self.table[kept], self.history[self.history["seed"].isin(seeds)])
 
-    def measure(self, quantity: str, layer: str = "T5", estimator: str = "clusters") -> list[tr.Series]:
+    def information(self, layer: str = "T5", estimator: str = "linearised") -> tr.Series:
+        """I(X;T) of a layer."""
+        return tr.series(self.table, "I_XT", layer, estimator=estimator)
+
+    def measure(self, quantity: str, layer: str = "T5", estimator: str = "clusters") -> tr.Series:
         """A clustering measure or a binned entropy of a layer."""
-        return tr.by_grid(self.table, quantity, layer, estimator=estimator)
+        return tr.series(self.table, quantity, layer, estimator=estimator)
 
-    def last(self, metric: str, split: str, noisy: bool) -> np.ndarray:
-        """A metric at the last epoch, (seeds,)."""
-        rows = Selection(self.history).where(metric=metric, split=split, noisy=noisy)
-        return rows.last().by_seed().to_numpy()
+    def binned(self, layer: str, width: str) -> tr.Series:
+        """Binned entropy of a layer at a width of the sweep."""
+        return tr.series(self.table, "H_T", layer, settings={"width": float(width)})
+
+    def metric(self, name: str, split: str, when: str = END, *, noisy: bool = False) -> np.ndarray:
+        """A metric at the last epoch, or at that of each seed's lowest test loss without noise, (seeds,)."""
+        values = self._over_epochs(name, split, noisy)
+        if when == END:
+            return values.iloc[:, -1].to_numpy()
+        best = self._over_epochs("loss", "test", noisy=False).to_numpy().argmin(1)
+        return values.to_numpy()[np.arange(len(best)), best]
+
+    def _over_epochs(self, name: str, split: str, noisy: bool) -> pd.DataFrame:
+        rows = Selection(self.history).where(metric=name, split=split, noisy=noisy).table
+        return rows.pivot(index="seed", columns="epoch", values="value")
 
 
+def matched(*nets: Net) -> list[Net]:
+    """The networks of the seeds and snapshots that all have: networks beside their control."""
+    grid = tr.shared(*(net.information() for net in nets))[0]
+    return [net.at(grid.seeds, grid.epochs) for net in nets]
+
+
+def start_of_fall(one: tr.Series) -> np.ndarray:
+    """First epoch after the peak at which the smoothed series has fallen by more than the margin of compression; nan: never."""
+    top, where = tr.peak(one)
+    fallen = tr.smooth(one.values, one.epochs) < (top - tr.COMPRESSION)[:, None]
+    after = fallen & (one.epochs > where[:, None])
+    return np.where(after.any(1), one.epochs[after.argmax(1)], np.nan)
+
+
+@dataclass(frozen=True)
 class Study:
     """The networks that the claims compare."""
 
-    def __init__(self, results: Results) -> None:
-        self.results = results
+    results: Results
 
     @functools.cached_property
     def plain(self) -> Net:
         """The noisy network without regularisation."""
-        return Net(self.results, NOISY, PLAIN)
+        return Net.of(self.results, NOISY, PLAIN)
 
     @functools.cached_property
     def regular(self) -> Net:
         """The noisy network under orthonormal regularisation."""
-        return Net(self.results, NOISY, REGULAR)
-
-    @functools.cached_property
-    def null(self) -> Net:
-        """The noisy network on shuffled labels."""
-        return Net(self.results, SHUFFLED, PLAIN)
+        return Net.of(self.results, NOISY, REGULAR)
 
     @functools.cached_property
     def twin(self) -> Net:
         """The deterministic network."""
-        return Net(self.results, TWIN, PLAIN)
+        return Net.of(self.results, TWIN, PLAIN)
+
+    @functools.cached_property
+    def beside_shuffled(self) -> tuple[Net, Net]:
+        """The noisy network and the same on shuffled labels, at the snapshots of both."""
+        plain, shuffled = matched(self.plain, Net.of(self.results, SHUFFLED, PLAIN))
+        return plain, shuffled
 
     @functools.cached_property
     def convergence(self) -> pd.DataFrame:

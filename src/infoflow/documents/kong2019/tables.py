@@ -40,12 +40,11 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 
 def events(results: Results) -> pd.DataFrame:
     """Epochs of the events that the figures mark, one row a seed: mid-falls, escape, start of splitting."""
-    tables = []
+    made = []
     for name in DATA:
         for variant in results.points(name):
-            for run in Run.all(results, name, variant):
-                tables += run_events(name, variant, run)
-    return pd.concat(tables, ignore_index=True)
+            made += run_events(name, variant, Run.of(results, name, variant))
+    return pd.concat(made, ignore_index=True)
 
 
 def run_events(name: str, variant: str, run: Run) -> list[pd.DataFrame]:
@@ -53,7 +52,7 @@ def run_events(name: str, variant: str, run: Run) -> list[pd.DataFrame]:
     one = run.information("T1")
     found = {"escape": one.epochs[tr.escape(one)].astype(float)}
     if name == "kong_f2":
-        found |= dict(zip(("first_fall", "second_fall"), mid_falls(one), strict=True))
+        found |= dict(zip(("first_fall", "second_fall"), mid_falls(one).T, strict=True))
     if name == "kong_f3":
         reached = run.clusters("T1").values == 8
         found["start_of_splitting"] = np.where(reached.any(1), one.epochs[reached.argmax(1)], np.nan)
