@@ -16,7 +16,7 @@ class Convergence(Section):
     dimensions: list[Count] = [1, 2, 3, 4, 5, 6, 7, 8]
     samples: list[Count]
     repeats: Count = 20
-    queries: Count = 2000
+    queries: Count = Field(2000, description="draws from a mixture beyond two dimensions, at least; as many as centres")
     chains: list[list[list[float]]] = Field(
         description="scalar chains on which estimates are held against quadrature: [weights, biases] each, tanh"
     )

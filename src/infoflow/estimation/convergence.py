@@ -22,7 +22,8 @@ def run(job: ConvergenceJob, output: str) -> None:
     """Where the truth is known: the entropy of noisy Gaussians, and scalar chains by quadrature.
 
     Rows with study "gaussian": for every dimension d and number of centres n, `repeats` times: n centres from N(0, I),
-    the sample-propagation estimate of h(S + Z) against d/2 ln(2πe (1 + std²)). Rows with study "chain": linearised
+    the sample-propagation estimate of h(S + Z) against d/2 ln(2πe (1 + std²)); the entropy of the mixture itself by quadrature
+    where d ≤ 2, and by as many draws as there are centres beyond, so that drawing leaves no floor. Rows with study "chain": linearised
     and sample-propagation information of every layer of a few tanh chains against quadrature.
     """
     torch.set_num_threads(1)
@@ -36,9 +37,9 @@ def run(job: ConvergenceJob, output: str) -> None:
                 result = noisy.mixture_entropy(
                     centres,
                     job.std,
-                    samples=job.queries,
+                    samples=max(job.queries, n),
                     generator=generator,
-                    method="monte_carlo",
+                    method="quadrature" if d <= 2 else "monte_carlo",
                 )
                 rows.append(
                     {

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infoflow.documents.goldfeld2019.constants import LAYERS, NOISY, PLAIN, REGULAR, TWIN
+from infoflow.documents.goldfeld2019.constants import LAYERS, NOISY, PLAIN, REGULAR, RELEASED, TWIN
 from infoflow.plotting import notes, panels, schematics, style
 from infoflow.plotting.document import Document, drawn_from, pick
 
@@ -160,8 +160,11 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
         information.axvline(epoch, color=style.GREY, linewidth=0.7, zorder=0)
     for epoch in (28, 80):
         panels.event(information, epoch, f"text: {epoch}", published=True)
+    if point == PLAIN:
+        for k, layer in enumerate(("T4", "T5")):
+            _released(information, k, style.LAYERS[layer], "released run" if k else None)
     information.set(ylabel="mutual information (nats)", ylim=(0, 9), title="Information, linearised estimate")
-    information.legend(loc="lower right", ncols=5)
+    information.legend(loc="lower right", ncols=6)
 
     loss, accuracy = rows[2].subplots(1, 2)
     history = pick(document.table("history"), experiment=NOISY, point=point)
@@ -178,6 +181,11 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
                 label=f"{split}, noisy",
             )
         panels.epochs_axis(axes, last, log=True)
+    if point == PLAIN:
+        for k, colour in enumerate(style.CLASSES[:2]):
+            _released(loss, 2 + k, colour)
+        _released(accuracy, 4, style.CLASSES[1], "released run")
+        accuracy.axhline(0.97, color=style.GREY, linestyle=":", linewidth=1, label="text: 97 %")
     loss.set(ylabel="cross-entropy (nats)", title="Loss", ylim=(0, None))
     accuracy.set(ylabel="accuracy", title="Accuracy", ylim=(0.4, 1.01))
     accuracy.legend(loc="lower right")
@@ -204,9 +212,20 @@ def training_panel(document: Document, point: str, title: str) -> Figure:
     notes.note(
         rows[3],
         f"Information and losses: median and central 80 % of {notes.seeds(curves)} at shared snapshots; dotted: seed 0 at all of them. "
-        "Histograms: seed 0, white at 12 % a bin and above.",
+        "Histograms: seed 0, white at 12 % a bin and above."
+        + (
+            " Open diamonds: the run that the authors released, which is not the one of the text."
+            if point == PLAIN
+            else ""
+        ),
     )
     return figure
+
+
+def _released(axes: Axes, column: int, colour: object, label: str | None = None) -> None:
+    """Values of the released run, a column of `RELEASED`, as open diamonds."""
+    epochs, values = list(RELEASED), [row[column] for row in RELEASED.values()]
+    axes.plot(epochs, values, "D", color=colour, markerfacecolor="none", markersize=6, label=label)
 
 
 @drawn_from(tables=["curves"], experiments=["goldfeld_noisy"])
