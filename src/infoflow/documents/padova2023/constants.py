@@ -17,7 +17,8 @@ LAYERS = [f"T{k}" for k in range(1, 5)]
 POOLED, JOINT, VARIANCE = {"pooled": True, "width": 0.05}, {"width": 0.05}, {"variance": 0.01}
 SAXE_VARIANCE, SAXE_BINS = {"variance": 0.001}, {"run_bins": 30}
 CONTROL = "the same network on shuffled labels"
-UNTRAINED = "the untrained network"
-ARITHMETIC = "the same rows without the empty ones"
+# what the names of a data set's experiments start with, and what its rows are called
+DATA = {"padova": "", "padova_speech": "speech", "padova_mnist": "digits"}
+HIDDEN = 100  # units of the linear student, where its width is no axis
 PUBLISHED_KDE = 8.077477118  # bits: log2 1000 − 0.239 log2 239
 PUBLISHED_KNN = {"T1": -520e3, "T2": -271e3, "T3": -134e3, "T4": -68e3}  # read off slide 25

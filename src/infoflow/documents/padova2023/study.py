@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from infoflow.documents.padova2023.constants import JOINT, LAYERS, POOLED, VARIANCE
+from infoflow.documents.padova2023.constants import JOINT, POOLED, VARIANCE
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.results import Results
+from infoflow.verdicts.rule import Evidence
 from infoflow.verdicts.selection import Selection
 
 
@@ -38,20 +39,45 @@ MEASURES: dict[str, dict[str, Any]] = {
 }
 
 
-def at_ceiling(
-    results: Results, experiment: str, quantity: str, kind: str = "point", settings: Mapping[str, Any] | None = None
-) -> float:
-    """Share of a quantity's values within 2 % of their ceiling."""
+def matched(
+    results: Results, experiments: Sequence[str], layers: Sequence[str], **how: Any
+) -> tuple[list[tr.Series], ...]:
+    """Series of several layers of several experiments on the seeds and epochs that all experiments have, by experiment."""
+    pairs = [tr.shared(*(one_series(results, name, layer, **how) for name in experiments)) for layer in layers]
+    return tuple(list(several) for several in zip(*pairs, strict=True))
+
+
+def rows_of(results: Results, experiment: str, settings: Mapping[str, Any] | None = None, **where: Any) -> pd.DataFrame:
+    """Estimates of whole layers by one measure."""
+    where = {"part": "layer", "kind": "point", **where}
     table = results.estimates(experiment)
-    rows = Selection(table).where(part="layer", quantity=quantity, kind=kind)
-    rows = rows.where(settings=settings).table if settings else rows.table
-    return float((rows["value"] > 0.98 * rows["ceiling"]).mean())
+    rows = Selection(table[~table["estimator"].str.contains("maps")]).where(**where)
+    return (rows.where(settings=settings) if settings else rows).table
 
 
-def cut(one: tr.Series, last: float) -> tr.Series:
-    """A series up to an epoch."""
-    kept = one.epochs <= last
-    return tr.Series(one.epochs[kept], one.values[:, kept], one.errors[:, kept], one.seeds)
+def map_series(results: Results, experiment: str) -> dict[tuple[str, str], tr.Series]:
+    """Entropy of every single map by pooled binning, by layer and map; none where no map was measured."""
+    if not results.has(experiment):
+        return {}
+    table = results.estimates(experiment)
+    rows = Selection(table[table["part"].str.startswith("channel")]).where(quantity="H_T", settings=POOLED).table
+    return {key: tr.series(one, "H_T", key[0]) for key, one in rows.groupby(["layer", "part"])}
+
+
+def of(results: Results, experiment: str, evidence: Evidence) -> Evidence:
+    """Evidence with the data set of an experiment, and the training accuracy that its networks reached."""
+    point = next(iter(results.points(experiment)))
+    attributes = results.attributes(results.dataset_of(experiment, point))
+    evidence.data, evidence.stand_in = evidence.data or str(attributes["source"]), bool(attributes["stand_in"])
+    if evidence.trained is None:
+        evidence.trained = reached(results, experiment).to_numpy()
+    return evidence
+
+
+def reached(results: Results, experiment: str, point: str = "", split: str = "train") -> pd.Series:
+    """Accuracy at the end by seed, of one point of an experiment: the first where none is named."""
+    rows = results.history(experiment, point or next(iter(results.points(experiment))))
+    return Selection(rows[~rows["noisy"]]).where(metric="accuracy", split=split).last().by_seed()
 
 
 def relative_fall(one: tr.Series) -> np.ndarray:
@@ -59,13 +85,9 @@ def relative_fall(one: tr.Series) -> np.ndarray:
     return tr.drop(one) / np.abs(tr.peak(one)[0])
 
 
-def falls(results: Results, experiment: str, scale: float = 1.0) -> np.ndarray:
-    """Which layers' k-NN entropy ends more than 5 % of its range below its peak, (layers, seeds)."""
-    made = []
-    for layer in LAYERS:
-        one = one_series(results, experiment, layer, "h_T")
-        made.append(tr.drop(one) > 0.05 * scale * np.ptp(one.values, axis=1))
-    return np.stack(made)
+def share_of_range(one: tr.Series) -> np.ndarray:
+    """Fall as a share of the range of a seed's values, (seeds,)."""
+    return tr.drop(one) / np.maximum(np.ptp(one.values, axis=1), 1e-12)
 
 
 def published_rows(results: Results, quantity: str, kind: str) -> pd.DataFrame:

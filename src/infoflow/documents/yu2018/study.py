@@ -4,34 +4,75 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from infoflow.documents.yu2018.constants import BASELINES, DEEP, FILTERS, INITIALISATIONS, MAIN, TENSOR, TRAIN
+from infoflow.documents.yu2018.constants import (
+    BASELINES,
+    DEEP,
+    FILTERS,
+    INITIALISATIONS,
+    LEARNED,
+    MAIN,
+    OTHERS,
+    TENSOR,
+    TRAIN,
+)
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.results import Results
 
 
 @dataclass(frozen=True)
 class Cube:
-    """One quantity of the layers of a network under one control: arrays (seeds, epochs, layers)."""
+    """One quantity of the layers of a network under one control: arrays (seeds, epochs, layers).
+
+    Layers and snapshots share their mini-batches, so that what two values differ by has the error of their differences
+    over batches; where a table lacks the values of single batches, errors add as if they were independent.
+    """
 
     values: np.ndarray
     errors: np.ndarray
     flags: np.ndarray
+    ceilings: np.ndarray
+    batches: np.ndarray | None  # (seeds, epochs, layers, batches)
     epochs: np.ndarray
     layers: list[str]
+    seeds: np.ndarray
 
     def series(self, k: int) -> tr.Series:
-        """One layer over training."""
-        return tr.Series(self.epochs, self.values[:, :, k], self.errors[:, :, k], np.arange(len(self.values)))
+        """One layer over training; its errors are those of the steps between successive snapshots, shared by both ends."""
+        errors = self.errors[:, :, k]
+        if self.batches is not None and len(self.epochs) > 1:
+            steps = spread(np.diff(self.batches[:, :, k], axis=1)) / math.sqrt(2)
+            errors = np.concatenate([steps[:, :1], steps], axis=1)
+        return tr.Series(self.epochs, self.values[:, :, k], errors, self.seeds)
+
+    def difference(self, first: slice | int, second: slice | int) -> tuple[np.ndarray, np.ndarray]:
+        """Values of some layers less those of as many others, and their errors."""
+        gap = self.values[:, :, first] - self.values[:, :, second]
+        if self.batches is None:
+            return gap, np.hypot(self.errors[:, :, first], self.errors[:, :, second])
+        return gap, spread(self.batches[:, :, first] - self.batches[:, :, second])
 
     def at(self, epoch: float) -> int:
         """Index of the recorded epoch nearest to one."""
         return int(np.abs(self.epochs - epoch).argmin())
+
+
+def spread(batches: np.ndarray) -> np.ndarray:
+    """Standard error of the mean over batches, the last axis."""
+    return batches.std(axis=-1, ddof=1) / math.sqrt(batches.shape[-1])
+
+
+def by_batch(rows: pd.Series, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Values of single batches, (*shape, batches); None where some row lacks them or has too few."""
+    if not all(np.size(one) > 1 for one in rows) or len({len(one) for one in rows}) != 1:
+        return None
+    return np.array(rows.tolist(), float).reshape(*shape, -1)
 
 
 class Net:
@@ -58,8 +99,9 @@ class Net:
             rows = rows[rows["epoch"].isin(epochs)].sort_values(["seed", "epoch", "depth"])
             layers = list(rows.sort_values("depth")["layer"].unique())
             shape = (rows["seed"].nunique(), len(epochs), len(layers))
-            grids = [rows[name].to_numpy().reshape(shape) for name in ("value", "std_error", "flag")]
-            self._cubes[key] = Cube(*grids, np.array(epochs), layers)
+            grids = [rows[name].to_numpy().reshape(shape) for name in ("value", "std_error", "flag", "ceiling")]
+            batches = by_batch(rows["per_batch"], shape)
+            self._cubes[key] = Cube(*grids, batches, np.array(epochs), layers, np.sort(rows["seed"].unique()))
         return self._cubes[key]
 
     def has(self, control: str, quantity: str = "I_XT") -> bool:
@@ -67,11 +109,31 @@ class Net:
         t = self.table
         return bool(((t["quantity"] == quantity) & (t["control"] == control)).any())
 
+    @functools.cached_property
+    def seeds(self) -> np.ndarray:
+        """Seeds of the network, in order."""
+        return np.sort(self.table["seed"].unique())
+
     def accuracy(self) -> np.ndarray:
         """Test accuracy at the end in points, (seeds,)."""
+        return self._accuracy
+
+    @functools.cached_property
+    def _accuracy(self) -> np.ndarray:
         rows = self.history[(self.history["metric"] == "accuracy") & (self.history["split"] == "test")]
         last = rows[(rows["epoch"] == rows["epoch"].max()) & ~rows["noisy"]]
         return 100 * last.sort_values("seed")["value"].to_numpy()
+
+    @property
+    def learns(self) -> bool:
+        """Whether the network left chance."""
+        return bool(np.median(self.accuracy()) >= 100 * LEARNED)
+
+
+def matched(group: Sequence[Net], values: Callable[[Net], np.ndarray]) -> np.ndarray:
+    """Values (seeds, …) of several networks on the seeds that all of them have, (networks, seeds, …)."""
+    seeds = functools.reduce(np.intersect1d, [net.seeds for net in group])
+    return np.stack([values(net)[np.isin(net.seeds, seeds)] for net in group])
 
 
 def control_of(settings: str, samples: str) -> str:
@@ -127,6 +189,8 @@ def nets(results: Results, experiment: str) -> dict[tuple[str, ...], Net]:
 
 def activation_of(experiment: str) -> str:
     """Activation of an experiment's networks."""
+    if experiment in OTHERS:
+        return "tanh"
     return "ReLU" if experiment.endswith("_relu") or experiment in DEEP else "sigmoid"
 
 
@@ -160,6 +224,11 @@ class Study:
         """The baseline on shuffled labels."""
         return next(iter(nets(self.results, "yu_shuffled").values()), None)
 
+    def twin(self, net: Net) -> Net | None:
+        """The network that differs from another in its labels alone, which are shuffled."""
+        null = self.null
+        return null if null and (null.label, null.data) == (net.label, net.data) else None
+
     @functools.cached_property
     def couples(self) -> list[tuple[Net, Net]]:
         """(ReLU, sigmoid) networks on the same data."""
@@ -182,6 +251,11 @@ class Study:
     def filters(self) -> list[Net]:
         """The four settings of the filters, or none where one is missing."""
         return self.some_filters if len(self.some_filters) == len(FILTERS) else []
+
+    @functools.cached_property
+    def tanh(self) -> list[Net]:
+        """Networks of other kinds under the same estimator: with tanh, and of the 12-bit task."""
+        return [net for name in OTHERS for net in nets(self.results, name).values()]
 
     @functools.cached_property
     def deep(self) -> list[tuple[str, Net]]:

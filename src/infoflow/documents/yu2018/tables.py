@@ -26,6 +26,7 @@ def tables(study: Study) -> dict[str, pd.DataFrame]:
             by = ["layer", "depth", "part", "quantity", "control", "unit", "epoch"]
             curves.append(over_seeds(layers, by).assign(**place))
             single = table[table["part"].str.startswith("channel") & (table["control"] == MAIN) & (table["seed"] == 0)]
+            single = single.drop_duplicates(["layer", "part", "epoch"])  # two estimators may have looked at a map
             ends = single[single["epoch"].isin([single["epoch"].min(), single["epoch"].max()])]
             maps.append(ends[["layer", "part", "epoch", "value", "std_error", "flag"]].assign(**place))
             history = net.history[~net.history["noisy"]]
