@@ -49,8 +49,10 @@ def pair_rows(
     if planted:
         live = torch.nonzero(exponents.amax((0, 2, 3)) > 0).flatten()[:planted]
         if len(live):
-            copies = 2 * alone[:, live] - _joint(maps, live, live, given, alpha)
-            yield _area("auc_copies", copies.mean(0), net.mean(0))
+            copies, others = (
+                _shared(maps, alone, i, j, given, alpha).mean(0) for i, j in ((live, live), (first, second))
+            )
+            yield _area("auc_copies", copies, others)
         dead = torch.zeros(planted, dtype=alone.dtype)  # a constant map has the Gram matrix 1 and tells nothing
         yield _area("auc_dead", -dead, -alone.mean(0))
 
@@ -70,6 +72,16 @@ def _joint(maps: Tensor, first: Tensor, second: Tensor, given: renyi.Side, alpha
         ],
         1,
     )
+
+
+def _shared(maps: Tensor, alone: Tensor, first: Tensor, second: Tensor, given: renyi.Side, alpha: float) -> Tensor:
+    """Redundancy of pairs as a share of the smaller of both informations, (B, pairs); 1 for a copy.
+
+    The joint takes the mean of both maps' exponents, not their sum: a map beside its copy is then the map itself, and not the
+    same map under a narrower kernel.
+    """
+    i, j = alone[:, first], alone[:, second]
+    return (i + j - _joint(maps.sqrt(), first, second, given, alpha)) / torch.minimum(i, j).clamp(min=1e-9)
 
 
 def _area(quantity: str, planted: Tensor, others: Tensor) -> dict[str, Any]:

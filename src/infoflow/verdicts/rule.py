@@ -289,8 +289,13 @@ def join(documents: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def by_id(table: pd.DataFrame) -> pd.DataFrame:
-    """One row an id: the outcome of its primary rows together (`document`, `outcome`, `firm`), in the ledger's order."""
+    """One row an id: the outcome of its primary rows together (`document`, `outcome`, `firm`), in the ledger's order.
+
+    Rows on stand-in data are left out where an id has others.
+    """
     primary = table[table["primary"].astype(bool)]
+    real = ~primary["stand_in"].astype(bool)
+    primary = primary[real | ~primary["id"].isin(primary.loc[real, "id"])]
     made = primary.groupby("id", sort=False).agg(
         document=("document", "first"), outcome=("outcome", combined), firm=("firm", "all")
     )

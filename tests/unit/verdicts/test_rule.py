@@ -132,6 +132,15 @@ def test_the_ledger_counts_ids_by_their_primary_rows():
     assert table["p_holm"].iloc[0] == pytest.approx(100 * table["p_value"].iloc[0])
 
 
+def test_a_stand_in_beside_real_data_does_not_count():
+    rows = [
+        decide(claim(), Evidence(3 + SEEDS, SEEDS, data=data, stand_in=stand_in), rehearsal=False)
+        for data, stand_in in (("mnist", False), ("svhn", True))
+    ]
+    assert by_id(join([ledger("yu2018", rows)]))["outcome"].tolist() == ["holds"]
+    assert by_id(join([ledger("yu2018", rows[1:])]))["outcome"].tolist() == ["rehearsal"]
+
+
 def test_holm_by_hand():
     adjusted = holm(np.array([0.01, np.nan, 0.04, 0.03]))
     assert adjusted[[0, 2, 3]] == pytest.approx([0.03, 0.06, 0.06])
