@@ -282,7 +282,7 @@ def join(documents: list[pd.DataFrame]) -> pd.DataFrame:
     asked = table["primary"].astype(bool) & (table["question"] != "exact") & table["outcome"].isin(DECIDED)
     p = table[asked].groupby("id")["p_value"].max()
     adjusted = pd.Series(holm(p.to_numpy(float), LEDGER), index=p.index)
-    table.loc[asked, "p_holm"] = table.loc[asked, "id"].map(adjusted)
+    table["p_holm"] = table["id"].map(adjusted.to_dict()).where(asked).astype(float)
     exact = (table["question"] == "exact") & table["outcome"].isin(DECIDED)
     table["firm"] = exact | (table["p_holm"] <= SIGNIFICANT)
     return table
