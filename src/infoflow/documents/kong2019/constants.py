@@ -23,3 +23,11 @@ DATA = {
     "kong_f5": "Gaussian",
     "kong_f6": "mixture of Gaussians",
 }
+# Values of the document's curves where their epoch can be told, (layer, epoch, nats): the peaks near 50, the ends.
+PLOTTED = {
+    "kong_f2": (("T1", 200, 0.57),),
+    "kong_f3": (("T1", 300, 1.78), ("T2", 300, 0.76)),
+    "kong_f4": (("T1", 50, 2.30), ("T1", 300, 2.0), ("T2", 50, 1.82), ("T2", 300, 1.07)),
+    "kong_f5": (("T1", 50, 2.3), ("T1", 300, 3.1), ("T2", 50, 1.83), ("T2", 300, 1.05)),
+    "kong_f6": (("T1", 50, 2.06), ("T1", 300, 0.94)),
+}

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infoflow.documents.kong2019.constants import SPANS
+from infoflow.documents.kong2019.constants import PLOTTED, SPANS
 from infoflow.plotting import notes, panels, schematics, style
 from infoflow.plotting.document import Document, drawn_from, pick
 
@@ -102,6 +102,10 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
         if variant == "as_published":
             for epoch, text in published.items():
                 panels.event(top, epoch, text, published=True)
+            for layer, epoch, value in PLOTTED[experiment]:
+                top.plot(
+                    epoch, value, "D", color=style.LAYERS[layer], markerfacecolor="none", markersize=6, clip_on=False
+                )
         found_events(document, experiment, variant, top)
         panels.epochs_axis(top, last, log)
         top.set_title(
@@ -118,7 +122,7 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
     notes.note(
         figure,
         f"Median and central 80 % of {seeds} seeds; exact by quadrature. Densities: seed 0, white above the brightest 2 %. "
-        "Dotted lines: epochs that the text states; solid: medians found.",
+        "Dotted lines: epochs that the text states; solid: medians found. Open diamonds: the document's curves.",
     )
     return figure
 
