@@ -17,7 +17,10 @@ from matplotlib.ticker import MaxNLocator
 from infoflow.documents.padova2023.constants import (
     JOINT,
     LAYERS,
+    PLOTTED_ACCURACY,
+    PLOTTED_PLANES,
     POOLED,
+    PUBLISHED_KDE,
     RELU,
     SAXE_VARIANCE,
     TANH,
@@ -385,6 +388,11 @@ def s15(document: Document) -> Figure:
                 panels.plane(one, x, y, style.LAYERS[layer], rf"$T_{layer[1]}$")
             information_labels(one)
             one.set_title(f"{NAMES[name]}, {title}")
+            if not row:
+                (left, right), (low, high) = PLOTTED_PLANES[name]
+                box = Rectangle((left, low), right - left, high - low, fill=False, linestyle=":", edgecolor=style.GREY)
+                one.add_patch(box)
+                one.autoscale_view()
             if row:
                 ceiling = float(x["ceiling"].iloc[0])
                 one.axvline(ceiling, color=style.GREY, linestyle="--", linewidth=1)
@@ -393,7 +401,7 @@ def s15(document: Document) -> Figure:
     return add_note(
         document, figure,
         f"Bins of 0.05, median of {notes.seeds(x)}; pale: early, dot: last epoch. Joint codes of layers this wide are saturated: every recording is alone in its bin, "
-        "I(T;Y) is then H(Y) and says nothing. The slides' code pooled all scalars of a layer.",
+        "I(T;Y) is then H(Y) and says nothing. The slides' code pooled all scalars of a layer; dotted: the range of the slide's planes.",
     )  # fmt: skip
 
 
@@ -464,7 +472,7 @@ def s17(document: Document) -> Figure:
     )  # fmt: skip
 
 
-@drawn_from(tables=["curves", "spectra"], experiments=["padova_resnet"])
+@drawn_from(tables=["curves", "history", "spectra"], experiments=["padova_resnet"])
 def s18(document: Document) -> Figure:
     """The residual network.
 
@@ -485,11 +493,12 @@ def s18(document: Document) -> Figure:
     map_planes(axes[1, 1], document, name, "AvgPool")
     axes[1, 1].set_title("Maps after average pooling")
     return add_note(
-        document, figure, "Residual network, ReLU, pooled bins of 0.05, one seed; pale: early, dot: last epoch."
-    )
+        document, figure,
+        f"Residual network, ReLU, pooled bins of 0.05, one seed; pale: early, dot: last epoch.{learning(document, name)}",
+    )  # fmt: skip
 
 
-@drawn_from(tables=["curves", "spectra"], experiments=["padova_resnet"])
+@drawn_from(tables=["curves", "history", "spectra"], experiments=["padova_resnet"])
 def s19(document: Document) -> Figure:
     """Max-pooling and stages.
 
@@ -516,8 +525,17 @@ def s19(document: Document) -> Figure:
     return add_note(
         document,
         figure,
-        "Residual network, ReLU, pooled bins of 0.05, one seed; pale: early, dot: last epoch. Max-pooling comes before the stages.",
+        "Residual network, ReLU, pooled bins of 0.05, one seed; pale: early, dot: last epoch. Max-pooling comes before the stages."
+        + learning(document, "padova_resnet"),
     )
+
+
+def learning(document: Document, experiment: str) -> str:
+    """What a note says of a network whose training loss does not fall below its first value; nothing of others."""
+    rows = pick(document.table("history"), experiment=experiment, metric="loss", split="train").sort_values("epoch")
+    if rows["median"].iloc[1:].min() < rows["median"].iloc[0]:
+        return ""
+    return f" In these {rows['epoch'].iloc[-1]:.0f} epochs its training loss never falls below its first value: it has not learned yet."
 
 
 # --- kernel estimates ------------------------------------------------------------------------------------------
@@ -533,9 +551,10 @@ def kernel_curves(document: Document, experiment: str) -> Figure:
         ceiling = float(rows["ceiling"].iloc[0])
         flat = (rows["flag"] == "saturated").mean()
         panels.level(one, ceiling, f"log2 P = {ceiling:.2f}")
+        one.axhline(PUBLISHED_KDE, color=style.GREY, linestyle=":", linewidth=1)
         one.set_title(rf"$T_{layer[1]}$" + (f": {100 * flat:.0f} % saturated" if flat else ""))
         panels.epochs_axis(one, int(rows["epoch"].max()), log=False)
-        one.set_ylim(0, 1.1 * ceiling)
+        one.set_ylim(0, 1.1 * max(ceiling, PUBLISHED_KDE))
     for row in (0, 1):
         axes[row, 0].set_ylabel(r"$I(X;T)$ (bits)")
         axes[0, row].set_xlabel("")
@@ -543,7 +562,8 @@ def kernel_curves(document: Document, experiment: str) -> Figure:
     return add_note(
         document, figure,
         f"{NAMES[experiment]}, noise variance 0.01, median and central 80 % of {notes.seeds(rows)}. Estimates of the mixture over the {int(rows['n'].iloc[0])} recordings, not bounds on a population's "
-        "information. A curve at log2 P says that all recordings are apart, no more.",
+        "information. A curve at log2 P says that all recordings are apart, no more. Dotted: 8.0775 bits, the slides' plateau, which is that of 239 "
+        "empty rows among 1000.",
     )  # fmt: skip
 
 
@@ -611,12 +631,17 @@ def s23(document: Document) -> Figure:
         information_labels(one, "I(X;T)", "bits")
         ceiling = float(x["ceiling"].iloc[0]) / BIT
         one.axvline(ceiling, color=style.GREY, linestyle="--", linewidth=1)
-        one.set(title=NAMES[name], xlim=(0, 1.05 * ceiling), ylim=(0, 1.1 * float(y["high"].max()) / BIT))
+        one.axvline(PUBLISHED_KDE, color=style.GREY, linestyle=":", linewidth=1)
+        one.set(
+            title=NAMES[name],
+            xlim=(0, 1.05 * max(ceiling, PUBLISHED_KDE)),
+            ylim=(0, 1.1 * float(y["high"].max()) / BIT),
+        )
     axes[0, 0].legend()
     return add_note(
         document,
         figure,
-        f"Upper kernel estimates, noise variance 0.01, median of {notes.seeds(x)}; dashed: log2 P. Points on it are saturated, and their I(T;Y) is H(Y).",
+        f"Upper kernel estimates, noise variance 0.01, median of {notes.seeds(x)}; dashed: log2 P, dotted: the slides' plateau. Points on a ceiling are saturated, and their I(T;Y) is H(Y).",
     )
 
 
@@ -631,7 +656,9 @@ def s24(document: Document) -> Figure:
         errors(axes[0, column], document, name, "loss", "cross-entropy (nats)", log=False)
         errors(axes[1, column], document, name, "accuracy", "accuracy", log=False)
         panels.level(axes[1, column], 1 / 8, "chance")
-        axes[1, column].legend(loc="lower right", bbox_to_anchor=(1, 0.2))
+        for (split, ends), colour in zip(PLOTTED_ACCURACY[name].items(), style.CLASSES, strict=False):
+            axes[1, column].axhspan(*ends, color=colour, alpha=0.15, linewidth=1.5, label=f"slides: {split}")
+        axes[1, column].legend(loc="upper left", ncols=2, bbox_to_anchor=(0, 1.25))
         axes[0, column].set(title=NAMES[name], xlabel="")
         axes[1, column].set_ylim(0, 1.02)
     return add_note(
