@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,17 @@ def colours(count: int) -> list[Any]:
     return [tuple(c) for c in sns.color_palette("viridis", count + 1)[:count]]
 
 
-def add_note(document: Document, figure: Figure, text: str, stand_in: bool = True) -> Figure:
-    """The note below a figure; figures from composed music carry the word."""
+def add_note(
+    document: Document, figure: Figure, text: str, stand_in: bool = True, music_panels: Sequence[Axes] = ()
+) -> Figure:
+    """The note below a figure; figures from composed music carry the word, or those of their panels that show it."""
     music = stand_in and bool(document.table("spectra")["stand_in"].iloc[0])
     notes.note(figure, text + (" Data: composed music that stands in for FMA-small." if music else ""))
     if music and not document.rehearsal:
-        notes.stamp(figure, "stand-in")
+        for one in music_panels:
+            notes.stamp_panel(one, "stand-in")
+        if not music_panels:
+            notes.stamp(figure, "stand-in")
     return figure
 
 
@@ -690,7 +696,7 @@ def neighbours_beside_saxe(document: Document, audio: str, saxe: str) -> Figure:
     return add_note(
         document, figure,
         f"Kozachenko–Leonenko entropy, k = 2, median and central 80 % of {notes.seeds(rows)} (12-bit task: {notes.seeds(other)}). Right: with 239 empty rows, tanh after two epochs, "
-        "against the values on the slides; the empty rows make them.",
+        "against the values on the slides; the empty rows make them.", music_panels=(axes[0, 0], axes[0, 2]),
     )  # fmt: skip
 
 
