@@ -12,7 +12,10 @@ from infoflow.config.documents import Figure
 from infoflow.config.loading import read_default
 from infoflow.plan import Plan
 
-TRUTH = {"truth": "truth/part", "costs": "truth/part", "widths": "truth/sweeps", "subadditivity": "truth/sweeps"}
+STUDIES = {  # jobs that make tables without an experiment
+    "truth": "truth/part", "costs": "truth/part", "widths": "truth/sweeps", "subadditivity": "truth/sweeps",
+    "consistency": "truth/sweeps", "characteristics": "claims/verdicts", "units": "claims/verdicts",
+}  # fmt: skip
 
 
 def seconds(folder: Path) -> dict[str, float]:
@@ -34,7 +37,7 @@ def by_experiment(plan: Plan, jobs: dict[str, float]) -> dict[str, float]:
 def minutes(figure: Figure, experiments: dict[str, float], jobs: dict[str, float]) -> float:
     """Minutes of one figure on two cores."""
     spent = sum(experiments[name] for name in figure.experiments if figure.tables)
-    prefixes = {TRUTH[table] for table in figure.tables if table in TRUTH}
+    prefixes = {STUDIES[table] for table in figure.tables if table in STUDIES}
     spent += sum(s for name, s in jobs.items() if any(name.startswith(p) for p in prefixes))
     spent += experiments["convergence"] if "convergence" in figure.tables else 0
     return spent / 60 / 2
