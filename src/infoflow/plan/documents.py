@@ -222,13 +222,17 @@ class DocumentPlan(EstimatePlan):
 
     def report_sources(self) -> list[str]:
         """Package files of the page, and the errata of the documents, which it lists."""
-        return sources("infoflow.report.page", *(f"infoflow.documents.{document}.errata" for document in self.documents))
+        return sources(
+            "infoflow.report.page", *(f"infoflow.documents.{document}.errata" for document in self.documents)
+        )
 
     # everything
 
     def targets(self) -> list[str]:
         """Everything that a full run leaves behind."""
-        targets = [f"{self.root}/{name}" for name in ("index.html", "claims.parquet", "errata.parquet", "MANIFEST.json")]
+        targets = [
+            f"{self.root}/{name}" for name in ("index.html", "claims.parquet", "errata.parquet", "MANIFEST.json")
+        ]
         for document in self.documents:
             targets += self.figures(document)
             targets += [self.notebook(document, suffix) for suffix in ("ipynb", "html")]

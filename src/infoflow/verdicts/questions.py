@@ -68,7 +68,9 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.within is not None and not self.windows:
-            raise ValueError(f"{self.effect}: {self.name} takes above or below; a mean within a margin is asked by same")
+            raise ValueError(
+                f"{self.effect}: {self.name} takes above or below; a mean within a margin is asked by same"
+            )
         if sum(margin is not None for margin in (self.above, self.below, self.within)) != 1:
             raise ValueError(f"{self.effect}: give one of above, below and within")
         if self.control not in ("greater", "less") and not self.control.startswith("none: "):
