@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from infoflow.verdicts.control import Comparison, bootstrap, compare, compared
 from infoflow.verdicts.outcomes import DECIDED
@@ -168,6 +169,32 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> Row:
     }  # fmt: skip
     row["primary"] = question.name != "number" and all(row[name] == value for name, value in claim.primary.items())
     return row
+
+
+SHOWN = (
+    "outcome", "value", "ci_low", "ci_high", "control", "null_value", "difference", "difference_low", "difference_high",
+    "sensitivity", "seeds_held", "seeds", "p_value",
+)  # fmt: skip
+
+
+def verdict(
+    question: Question, effects: ArrayLike, control: ArrayLike | None = None, *, paired: bool = True
+) -> pd.Series:
+    """Decide a claim of one's own.
+
+    Args:
+        question: what is asked, for example `Each("fall of I(X;T)", above=0.10)`.
+        effects: of the units, (units,), of a trend (units, levels).
+        control: the same of a control, unit by unit where `paired`.
+        paired: whether both come from the same units.
+
+    Returns:
+        Outcome, value and interval, what the control says, how many units hold it, p-value.
+    """
+    numbers = None if control is None else np.asarray(control, float)
+    evidence = Evidence(np.asarray(effects, float), numbers, "control", question.part, paired)
+    row = decide(Claim("", "", question.effect, (question,)), evidence, rehearsal=False)
+    return pd.Series({name: row[name] for name in SHOWN})
 
 
 def _criterion(
