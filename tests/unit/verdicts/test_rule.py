@@ -20,6 +20,7 @@ from infoflow.verdicts.rule import (
     join,
     ledger,
     missing,
+    verdict,
 )
 from infoflow.verdicts.statistics import holm
 
@@ -51,6 +52,14 @@ def outcome(effects, control=SEEDS, of=None, rehearsal=False, **options):
 )
 def test_outcomes(effects, control, expected):
     assert outcome(effects, control) == expected
+
+
+def test_a_claim_of_ones_own():
+    assert verdict(QUESTION, list(3 + SEEDS), list(SEEDS))["outcome"] == "holds"
+    assert verdict(QUESTION, 3 + SEEDS, 4 + SEEDS[:7], paired=False)[["outcome", "control"]].tolist() == [
+        "unspecific",
+        "opposite",
+    ]
 
 
 def test_without_a_control_the_criterion_decides():
