@@ -158,9 +158,8 @@ def test_a_figure_is_a_function_and_a_verdict_is_one_too(project):
         )
     with open(folder / "claims.py", "a", encoding="utf-8") as file:
         file.write(
-            '\n\n@claim("V-002-99", "F9", "Something", "always")\ndef something(results: Results) -> Evidence:\n'
-            "    held = np.ones(5)\n"
-            '    return Evidence(lambda scale: held == 1, held, np.zeros(5), "nothing")\n'
+            '\n\n@claim("V-002-99", "F9", "Something", Each("effect", above=0.5))\ndef something(results: Results) -> Evidence:\n'
+            '    return Evidence(np.arange(1.0, 6.0), np.zeros(5), "nothing")\n'
         )
     code = f"""{SIZES}
 from infoflow.documents.kong2019 import claims, figures
