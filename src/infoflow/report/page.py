@@ -204,7 +204,7 @@ figure{margin:0;border:1px solid var(--line);border-radius:.5rem;overflow:hidden
 figure img{width:100%;height:270px;object-fit:contain;background:#fff;display:block;padding:.4rem}figcaption{padding:.8rem;font-size:.92rem}figcaption p{margin:.3rem 0}
 .badge{display:inline-block;color:#fff;border-radius:1rem;padding:.05rem .6rem;font-size:.78rem;font-weight:600;white-space:nowrap;margin:.1rem 0}
 table{border-collapse:collapse;width:100%;font-size:.88rem}th,td{border-bottom:1px solid var(--line);padding:.45rem .5rem;text-align:left;vertical-align:top}
-th{background:var(--soft)}td:nth-child(2){white-space:nowrap}td.n{white-space:nowrap;font-variant-numeric:tabular-nums}td.n small{white-space:normal}tr.rehearsal{color:#8a8a8a}.wide{overflow-x:auto}
+th{background:var(--soft)}td:nth-child(2){white-space:nowrap}td:nth-child(7){min-width:12rem}td.n{white-space:nowrap;font-variant-numeric:tabular-nums}td.n small{white-space:normal}tr.rehearsal{color:#8a8a8a}.wide{overflow-x:auto}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.2rem .8rem;margin:.4rem 0}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}pre{font-size:.75rem;overflow:auto;max-width:24rem}
 code{font-size:.9em;background:var(--soft);padding:0 .2em;border-radius:.2em}summary{cursor:pointer}
 """
