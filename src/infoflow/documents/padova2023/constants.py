@@ -22,6 +22,7 @@ DATA = {"padova": "", "padova_speech": "speech", "padova_mnist": "digits"}
 HIDDEN = 100  # units of the linear student, where its width is no axis
 PUBLISHED_KDE = 8.077477118  # bits: log2 1000 − 0.239 log2 239
 PUBLISHED_KNN = {"T1": -520e3, "T2": -271e3, "T3": -134e3, "T4": -68e3}  # read off slide 25
+PUBLISHED_SIZES = {"T1": 41216, "T2": 20608, "T3": 10368, "T4": 5248}  # units of the layers there
 # Read off the slides: the ranges of H(T) and I(T;Y) in nats of slide 15, and accuracies at the end of slide 24.
 PLOTTED_PLANES = {RELU: ((1.4, 2.4), (0.007, 0.017)), TANH: ((2.85, 3.3), (0.045, 0.054))}
 PLOTTED_ACCURACY = {
