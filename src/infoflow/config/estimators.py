@@ -203,23 +203,38 @@ class Binning(MapEstimator):
     run_bins: Count | None = Field(
         None, description="so many equal bins from a layer's least to its greatest value over the run"
     )
+    relative: list[Positive] = Field(
+        [],
+        description="widths in units of the layer's spread (root mean square of its units' standard deviations) at the first snapshot",
+    )
 
 
 class Kde(MapEstimator):
     """Kernel-density bounds on I(X;T) and I(T;Y), for noise that the analysis adds (Kolchinsky & Tracey 2017)."""
 
     kind: Literal["kde"]
-    variances: Annotated[list[Positive], Field(min_length=1)] = Field([1.0e-3], description="of the added noise")
+    variances: list[Positive] = Field([1.0e-3], description="of the added noise")
+    relative: list[Positive] = Field(
+        [],
+        description="standard deviations of the added noise in units of the root of the layer's whole variance at the first snapshot",
+    )
+
+    @model_validator(mode="after")
+    def _some_noise(self) -> Kde:
+        if not self.variances and not self.relative:
+            raise ValueError("variances: none, and relative: none; the bounds need noise")
+        return self
 
 
 class Knn(MapEstimator):
-    """Nearest-neighbour entropy of a layer (Kozachenko & Leonenko 1987)."""
+    """Nearest-neighbour entropy of a layer (Kozachenko & Leonenko 1987), and its information about the labels (Ross 2014)."""
 
     kind: Literal["knn"]
     neighbour: Count = Field(3, description="k")
     offset: Annotated[float, Field(ge=0)] = Field(
         0.0, description="added to neighbours' distances: 1.0e-16 as published; at 0 repeated rows give -inf"
     )
+    labels: bool = Field(False, description="also I(T;Y) from neighbours of the same class")
 
 
 class Quantised(LayerEstimator):
@@ -334,6 +349,18 @@ class MatrixRenyi(LayerEstimator):
     def from_file(self) -> bool:
         """Files hold no error signals."""
         return not self.errors
+
+
+class PythonEstimator(MapEstimator):
+    """A function of one's own: `f(values, labels, **options)` gives a number, or numbers by the name of their quantity."""
+
+    kind: Literal["python"]
+    function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] = Field(
+        description="`module:name`; the module lies beside the config that names it, or is installed"
+    )
+    unit: Literal["nats", "bits", "none"] = "none"
+    options: dict[str, Any] = Field({}, description="further arguments of the function")
+    folder: str | None = Field(None, description="folder of the module; null: beside the config, or installed")
 
 
 Estimator = union_of(EstimatorSection)

@@ -105,13 +105,19 @@ class PointLabels(Section):
     axes: dict[str, Any]
 
 
-class EstimateJob(RecordedNetworks):
-    """One table of estimates: of a point, or of all points of a stack."""
+class EstimatorTask(Section):
+    """What a family of estimators is told, whatever the recording: of a point, or of all points of a stack."""
 
+    experiment: str
+    seed: int
     estimator: str
     section: Estimator
     points: list[PointLabels]
     steps_per_epoch: int | None
+
+
+class EstimateJob(EstimatorTask, RecordedNetworks):
+    """One table of estimates of an experiment's networks."""
 
     @property
     def snapshots(self) -> list[int]:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from infoflow.config.jobs import EstimateJob
+from infoflow.config.jobs import EstimatorTask
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, flagged, known, label_entropy
@@ -22,15 +22,15 @@ from infoflow.storage.files import canonical_json
 Edges = dict[tuple[str, str], tuple[float, float, int]]  # bins by layer and part
 
 
-def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+def estimate(job: EstimatorTask, recordings: list[Recording]) -> pd.DataFrame:
     """Tidy rows of every layer, seed and snapshot."""
     return layers.of_points(job, recordings, lambda recording: _rows(job, recording))
 
 
-def _rows(job: EstimateJob, recording: Recording) -> Iterator[Row]:
+def _rows(job: EstimatorTask, recording: Recording) -> Iterator[Row]:
     edges: dict[int, Edges] = {}
 
-    def layer_rows(job: EstimateJob, layer: Layer, recording: Recording) -> Iterator[Row]:
+    def layer_rows(job: EstimatorTask, layer: Layer, recording: Recording) -> Iterator[Row]:
         if job.section.run_bins and layer.seed not in edges:
             edges[layer.seed] = ranges_over_run(job, recording, layer.seed, layer.index)
         return rows(job, layer, edges.get(layer.seed, {}).get((layer.name, layer.part)))
@@ -38,7 +38,7 @@ def _rows(job: EstimateJob, recording: Recording) -> Iterator[Row]:
     return layers.rows(job, recording, layer_rows)
 
 
-def rows(job: EstimateJob, layer: Layer, run: tuple[float, float, int] | None = None) -> Iterator[Row]:
+def rows(job: EstimatorTask, layer: Layer, run: tuple[float, float, int] | None = None) -> Iterator[Row]:
     """H(Bin(T)) and I(Bin(T);Y) of joint codes for every width and every set of edges, and pooled where asked.
 
     Where all inputs are distinct, H(Bin(T)) is also I(X;Bin(T)). Pooled, every number of the layer is a sample.
@@ -51,7 +51,7 @@ def rows(job: EstimateJob, layer: Layer, run: tuple[float, float, int] | None = 
     values, labels = layer.values, layer.labels
     n, d = values.shape
     columns, deviation = known(values)
-    for shown, options, width in choices(job, run):
+    for shown, options, width in choices(job, run, layer.scale):
         common = {**columns, "relative_width": ratio(width, deviation), "settings": canonical_json(shown)}
         if labels is None:
             with findings() as found:
@@ -73,13 +73,18 @@ def _entropy(value: Tensor, n: int, d: int, options: Row) -> Row:
     return {"quantity": "H_T", "value": float(value), "ceiling": ceiling}
 
 
-def choices(job: EstimateJob, run: tuple[float, float, int] | None) -> Iterator[tuple[Row, Row, float]]:
+def choices(
+    job: EstimatorTask, run: tuple[float, float, int] | None, scale: float = 0.0
+) -> Iterator[tuple[Row, Row, float]]:
     """What is asked for: as the column `settings` shows it, options of the estimator, and width of a bin."""
     section = job.section
     for width in section.widths:
         yield {"width": width}, {"width": width}, width
         if section.pooled:
             yield {"width": width, "pooled": True}, {"width": width, "pooled": True}, width
+    for relative in section.relative:
+        width = relative * scale or 1.0  # a layer that has not varied yet has one symbol, whatever the width
+        yield {"relative": relative}, {"width": width}, width
     for low, high, bins in section.edges:
         yield {"edges": [low, high, bins]}, {"grid": (low, high, int(bins))}, (high - low) / bins
     if run:
@@ -87,7 +92,7 @@ def choices(job: EstimateJob, run: tuple[float, float, int] | None) -> Iterator[
         yield {"run_bins": bins}, {"grid": run}, (high - low) / bins
 
 
-def ranges_over_run(job: EstimateJob, recording: Recording, seed: int, index: Tensor) -> Edges:
+def ranges_over_run(job: EstimatorTask, recording: Recording, seed: int, index: Tensor) -> Edges:
     """Bins from a layer's least to its greatest value over all snapshots: a range that grows would fake compression."""
     ends: dict[tuple[str, str], list[float]] = {}
     for snapshot in recording.epochs[seed]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 import torch
 
-from infoflow.config.jobs import EstimateJob
+from infoflow.config.jobs import EstimatorTask
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, flagged, known
@@ -18,12 +18,12 @@ from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
 
-def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+def estimate(job: EstimatorTask, recordings: list[Recording]) -> pd.DataFrame:
     """Tidy rows of every layer, seed and snapshot."""
     return layers.table_of(job, recordings, rows)
 
 
-def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
+def rows(job: EstimatorTask, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
     """Clustering and geometry of the noiseless layer; without classes what needs none."""
     values, labels, section = layer.values, layer.labels, job.section
     n, (columns, deviation) = len(values), known(values)

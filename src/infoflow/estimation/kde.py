@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from infoflow.config.jobs import EstimateJob
+from infoflow.config.jobs import EstimatorTask
 from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, flagged, known, label_entropy
@@ -17,16 +17,19 @@ from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
 
-def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+def estimate(job: EstimatorTask, recordings: list[Recording]) -> pd.DataFrame:
     """Tidy rows of every layer, seed and snapshot."""
     return layers.table_of(job, recordings, rows)
 
 
-def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
+def rows(job: EstimatorTask, layer: Layer, recording: Recording | None = None) -> Iterator[Row]:
     """I_XT (kind upper, lower), h_T (upper) and I_TY (upper, lower and the rigorous pair) of the mixture over the samples."""
     values, labels = layer.values, layer.labels
-    variances = job.section.variances
+    total = layer.scale * math.sqrt(values.shape[1])  # root of the summed variance of the units
+    # a layer that has not varied yet has no noise of its own: any does, since nothing is kept of the input
+    variances = [*job.section.variances, *((share * total or 1.0) ** 2 for share in job.section.relative)]
     given = values.new_zeros(len(values), dtype=int) if labels is None else labels
+    shown = [{"variance": v} for v in job.section.variances] + [{"relative": r} for r in job.section.relative]
     table = kde.table(values, given, variances)
     named = [("I_XT", "upper", "input_upper"), ("I_XT", "lower", "input_lower"), ("h_T", "upper", "entropy_upper")]
     ceilings = {"I_XT": math.log(len(values)), "h_T": math.nan}
@@ -39,7 +42,7 @@ def rows(job: EstimateJob, layer: Layer, recording: Recording | None = None) -> 
         for quantity, kind, name in named:
             bounds = kind.startswith("rigorous")  # which may lie beyond what they bound
             row = {
-                **common, "quantity": quantity, "kind": kind, "settings": canonical_json({"variance": variance}),
+                **common, "quantity": quantity, "kind": kind, "settings": canonical_json(shown[k]),
                 "value": float(table[name][k]), "ceiling": ceilings[quantity],
             }  # fmt: skip
             yield row if bounds else flagged(row)

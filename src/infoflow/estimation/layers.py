@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from infoflow.config.jobs import EstimateJob
-from infoflow.estimation.rows import Row, table
+from infoflow.config.jobs import EstimatorTask
+from infoflow.estimation.rows import Row, spread, table
 from infoflow.recording.recording import OUTPUT, Recording
 from infoflow.recording.samples import evenly_spaced
 from infoflow.seeds import torch_generator
@@ -28,6 +28,7 @@ class Layer:
         name, depth: of the layer.
         part: `layer`, or `channel:<k>` of one map.
         seed, snapshot: of the network.
+        scale: its spread (`infoflow.estimation.rows.spread`) at the first snapshot at which it varies, 0 until then.
     """
 
     values: Tensor
@@ -38,22 +39,23 @@ class Layer:
     part: str
     seed: int
     snapshot: int
+    scale: float = 0.0
 
-    def generator(self, job: EstimateJob) -> torch.Generator:
+    def generator(self, job: EstimatorTask) -> torch.Generator:
         """The source of what an estimator draws for this layer."""
         return torch_generator(job.seed, self.seed, "estimate", self.snapshot, self.depth)
 
 
-LayerRows = Callable[[EstimateJob, Layer, Any], Iterable[Row]]
+LayerRows = Callable[[EstimatorTask, Layer, Any], Iterable[Row]]
 
 
-def table_of(job: EstimateJob, recordings: list[Recording], layer_rows: LayerRows) -> pd.DataFrame:
+def table_of(job: EstimatorTask, recordings: list[Recording], layer_rows: LayerRows) -> pd.DataFrame:
     """The tidy table of a family that looks at layers one by one: `layer_rows(job, layer, recording)` for each."""
     return of_points(job, recordings, lambda recording: rows(job, recording, layer_rows))
 
 
 def of_points(
-    job: EstimateJob, recordings: list[Recording], rows_of: Callable[[Recording], Iterable[Row]]
+    job: EstimatorTask, recordings: list[Recording], rows_of: Callable[[Recording], Iterable[Row]]
 ) -> pd.DataFrame:
     """The tidy table of a job from the rows of each of its points."""
     return pd.concat(
@@ -62,7 +64,7 @@ def of_points(
     )
 
 
-def rows(job: EstimateJob, recording: Recording, layer_rows: LayerRows) -> Iterator[Row]:
+def rows(job: EstimatorTask, recording: Recording, layer_rows: LayerRows) -> Iterator[Row]:
     """Rows of every layer that the job asks for; one snapshot is in memory at a time, of a wide network some of its layers."""
     for seed, snapshots in recording.epochs.items():
         for samples in job.section.samples:
@@ -70,22 +72,25 @@ def rows(job: EstimateJob, recording: Recording, layer_rows: LayerRows) -> Itera
             for snapshot in snapshots:
                 for layer in layers(job, recording, seed, snapshot, index):
                     place = {**when(job, seed, snapshot), "samples": samples, "layer": layer.name, "depth": layer.depth}
+                    if getattr(job.section, "relative", []):
+                        where = (seed, samples, layer.name, layer.part)
+                        layer = replace(layer, scale=recording.first_spread(where, float(spread(layer.values))))
                     for row in layer_rows(job, layer, recording):
                         yield {**place, "part": layer.part, **row}
-        print(f"seed {seed}: {len(snapshots)} snapshots", flush=True)
+        recording.report(seed, len(snapshots))
 
 
-def asked(job: EstimateJob, recording: Recording) -> list[str]:
+def asked(job: EstimatorTask, recording: Recording) -> list[str]:
     """Names of the layers that the job asks for, in the network's order."""
     return [*recording.chosen(job.section.layers), *([OUTPUT] if job.section.output else [])]
 
 
-def chosen(job: EstimateJob, recording: Recording, seed: int, samples: str) -> Tensor:
+def chosen(job: EstimatorTask, recording: Recording, seed: int, samples: str) -> Tensor:
     """Indices of the samples of a part that the job asks for."""
     return evenly_spaced(recording.samples(seed).part(samples), job.section.inputs)
 
 
-def layers(job: EstimateJob, recording: Recording, seed: int, snapshot: int, index: Tensor) -> Iterator[Layer]:
+def layers(job: EstimatorTask, recording: Recording, seed: int, snapshot: int, index: Tensor) -> Iterator[Layer]:
     """The layers of one network that the job asks for and, where it asks for them, the maps of those that have several."""
     labels = recording.samples(seed).labels
     labels = None if labels is None else labels[index]
@@ -103,7 +108,7 @@ def depth(recording: Recording, layer: str) -> int:
     return len(recording.layers) + 1 if layer == OUTPUT else recording.layers.index(layer) + 1
 
 
-def when(job: EstimateJob, seed: int, snapshot: int) -> Row:
+def when(job: EstimatorTask, seed: int, snapshot: int) -> Row:
     """The columns that name a network at a snapshot."""
     steps = job.steps_per_epoch
     return {"seed": seed, "epoch": snapshot / steps, "step": snapshot} if steps else {"seed": seed, "epoch": snapshot}

@@ -32,7 +32,7 @@ def _rows(job: EstimateJob, recording: Recording) -> Iterator[Row]:
                     place = {**layers.when(job, seed, snapshot), "layer": layer, "depth": depth}
                     generator = torch_generator(job.seed, seed, "estimate", snapshot, depth)
                     yield from ({**place, **row} for row in rows(job, passes, depth, generator))
-        print(f"seed {seed}: {len(snapshots)} snapshots", flush=True)
+        recording.report(seed, len(snapshots))
 
 
 def rows(job: EstimateJob, recorded: dict[str, Tensor], depth: int, generator: torch.Generator) -> Iterator[Row]:

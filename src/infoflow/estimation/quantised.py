@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pandas as pd
 from torch import Tensor
 
-from infoflow.config.jobs import EstimateJob
+from infoflow.config.jobs import EstimatorTask
 from infoflow.estimation import layers
 from infoflow.estimation.rows import Row, flagged, known, label_entropy
 from infoflow.estimators import binning
@@ -21,12 +21,12 @@ from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
 
 
-def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+def estimate(job: EstimatorTask, recordings: list[Recording]) -> pd.DataFrame:
     """Tidy rows of every layer, seed and snapshot."""
     return layers.of_points(job, recordings, lambda recording: _rows(job, recording))
 
 
-def _rows(job: EstimateJob, recording: Recording) -> Iterator[Row]:
+def _rows(job: EstimatorTask, recording: Recording) -> Iterator[Row]:
     for seed, snapshots in recording.epochs.items():
         for samples in job.section.samples:
             index = layers.chosen(job, recording, seed, samples)
@@ -40,7 +40,7 @@ def _rows(job: EstimateJob, recording: Recording) -> Iterator[Row]:
                         place |= {"layer": name, "depth": layers.depth(recording, name)}
                         place |= {"settings": canonical_json({"bits": bits}), "refers_to": "sample"}
                         yield from ({**place, **row} for row in rows(levels.flatten(1).double(), labels, inputs))
-        print(f"seed {seed}: {len(snapshots)} snapshots", flush=True)
+        recording.report(seed, len(snapshots))
 
 
 def rows(levels: Tensor, labels: Tensor | None, inputs: float) -> Iterator[Row]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from infoflow.config.estimators import KernelWidth, MatrixRenyi
-from infoflow.config.jobs import EstimateJob
+from infoflow.config.jobs import EstimatorTask
 from infoflow.errors import InputError
 from infoflow.estimation import layers
 from infoflow.estimation.map_pairs import pair_rows
@@ -55,7 +55,7 @@ class Batches:
     sides: dict[str, Sides] = field(default_factory=dict)
 
 
-def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
+def estimate(job: EstimatorTask, recordings: list[Recording]) -> pd.DataFrame:
     """Tidy rows, in bits, of every seed and snapshot: means over the mini-batches, with their standard error.
 
     S_X (layer `input`); for every layer S_T, I_XT, I_TY and over the batches the smallest margins of S(T) + S(X) ≥ S(T, X)
@@ -67,17 +67,17 @@ def estimate(job: EstimateJob, recordings: list[Recording]) -> pd.DataFrame:
     return layers.of_points(job, recordings, lambda recording: _rows(job, recording, drawn))
 
 
-def _rows(job: EstimateJob, recording: Recording, drawn: dict[tuple[int, str], Batches]) -> Iterator[Row]:
+def _rows(job: EstimatorTask, recording: Recording, drawn: dict[tuple[int, str], Batches]) -> Iterator[Row]:
     for seed in recording.epochs:
         for samples in job.section.samples:
             key = id(recording.samples(seed)), samples
             if key not in drawn:
                 drawn[key] = _batches(job, recording, seed, samples)
             yield from _of_network(job, recording, seed, drawn[key])
-        print(f"seed {seed}: {len(recording.epochs[seed])} snapshots", flush=True)
+        recording.report(seed, len(recording.epochs[seed]))
 
 
-def _batches(job: EstimateJob, recording: Recording, seed: int, samples: str) -> Batches:
+def _batches(job: EstimatorTask, recording: Recording, seed: int, samples: str) -> Batches:
     """The mini-batches of a part of the samples."""
     section, source = job.section, recording.samples(seed)
     n, count = section.batch_size, section.batches
@@ -92,7 +92,7 @@ def _batches(job: EstimateJob, recording: Recording, seed: int, samples: str) ->
     return Batches(index, samples, y, labels)
 
 
-def _sides(job: EstimateJob, recording: Recording, seed: int, snapshot: int, batches: Batches, layer: str) -> Sides:
+def _sides(job: EstimatorTask, recording: Recording, seed: int, snapshot: int, batches: Batches, layer: str) -> Sides:
     """Gram matrices of what a layer is compared with: the input, or what the network names for it."""
     own = layer if recording.has_own_input(layer) else ""
     if own not in batches.sides:
@@ -107,7 +107,7 @@ def _sides(job: EstimateJob, recording: Recording, seed: int, snapshot: int, bat
     return batches.sides[own]
 
 
-def _of_network(job: EstimateJob, recording: Recording, seed: int, batches: Batches) -> Iterator[Row]:
+def _of_network(job: EstimatorTask, recording: Recording, seed: int, batches: Batches) -> Iterator[Row]:
     """Rows of one network's snapshots."""
     section, count = job.section, job.section.batches
     names = layers.asked(job, recording)
@@ -145,7 +145,7 @@ def _variables(section: MatrixRenyi, value: Tensor) -> Tensor:
     return value if section.kernel == "maps" else value.flatten(1)[:, None]
 
 
-def _inputs(job: EstimateJob, sides: dict[str, Sides], recording: Recording) -> Iterator[Row]:
+def _inputs(job: EstimatorTask, sides: dict[str, Sides], recording: Recording) -> Iterator[Row]:
     """S_X of the inputs: layer `input`, or the layer itself where it is compared with inputs of its own."""
     shown: set[str] = set()
     for name, references in sides.items():
@@ -159,7 +159,7 @@ def _inputs(job: EstimateJob, sides: dict[str, Sides], recording: Recording) -> 
 
 
 def _forward(
-    job: EstimateJob,
+    job: EstimatorTask,
     layer: tuple[str, int],
     value: Tensor,
     initial: dict[str, float],
@@ -184,7 +184,7 @@ def _forward(
 
 
 def _layer_rows(
-    job: EstimateJob,
+    job: EstimatorTask,
     place: Row,
     exponents: Tensor,
     terms: renyi.LayerTerms,
@@ -221,7 +221,7 @@ def _layer_rows(
 
 
 def _pairs(
-    job: EstimateJob, recording: Recording, values: dict[str, Tensor], references: dict[str, Sides]
+    job: EstimatorTask, recording: Recording, values: dict[str, Tensor], references: dict[str, Sides]
 ) -> Iterator[Row]:
     """Rows of pairs of maps of the layers that have several, under the first width."""
     rule = job.section.widths[0]
@@ -237,7 +237,7 @@ def _pairs(
                 yield {**_settings(job.section, alpha, rule), "layer": name, "depth": depth, **row}
 
 
-def _backward(job: EstimateJob, recording: Recording, errors: dict[str, Tensor]) -> Iterator[Row]:
+def _backward(job: EstimatorTask, recording: Recording, errors: dict[str, Tensor]) -> Iterator[Row]:
     """Rows of the error signals δ; widths that differ only in what concerns the layers' values are taken once."""
     count = job.section.batches
     rules = {(r.rule, r.error_factor, r.offset): r for r in reversed(job.section.widths) if not r.rescaled}
@@ -321,13 +321,13 @@ def _relative_width(exponents: Tensor) -> float:
     return 1 / math.sqrt(2 * median) if median > 0 else math.inf
 
 
-def _flag(job: EstimateJob, entropy: Tensor, dead: bool) -> str:
+def _flag(job: EstimatorTask, entropy: Tensor, dead: bool) -> str:
     """Why values of a layer or map with this entropy (B,) mean little, see `infoflow.storage.tables.tidy`."""
     share = float(entropy.mean()) / math.log2(job.section.batch_size)
     return "dead" if dead else "flat" if share < NEAR else "saturated" if share > 1 - NEAR else ""
 
 
-def _ceiling(job: EstimateJob) -> Row:
+def _ceiling(job: EstimatorTask) -> Row:
     return {"ceiling": math.log2(job.section.batch_size)}
 
 

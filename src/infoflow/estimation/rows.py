@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from infoflow.config.jobs import EstimateJob, PointLabels
+from infoflow.config.jobs import EstimatorTask, PointLabels
 from infoflow.estimators._common import count_ties, ratio
 from infoflow.estimators._guards import Finding, at_ceiling, findings, flat, gravest, possible
 from infoflow.storage.tables import tidy
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 Inputs = dict[str, list[str]]  # files by name: activations or weights, and the data set
 
 
-def table(job: EstimateJob, rows: Iterable[Row] | pd.DataFrame, labels: PointLabels | None = None) -> pd.DataFrame:
+def table(job: EstimatorTask, rows: Iterable[Row] | pd.DataFrame, labels: PointLabels | None = None) -> pd.DataFrame:
     """Rows as the tidy table of a job, or of one of its points."""
     labels = labels or job.points[0]
     return tidy(

@@ -7,36 +7,36 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
-from IPython import get_ipython
-from IPython.display import Image, display
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from infoflow.storage.files import atomic
 
 WIDTH = 10.0  # inches: at the page's width the smallest text is 9 points
-LAYERS = dict(zip((f"T{k}" for k in range(1, 7)), sns.color_palette("colorblind", 6), strict=True))
-CLASSES = [sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[3]]
+# seaborn's palette "colorblind", which a light installation lacks
+PALETTE = [to_rgb(f"#{colour}") for colour in "0173B2 DE8F05 029E73 D55E00 CC78BC CA9161 FBAFE4 949494 ECE133 56B4E9".split()]
+LAYERS = dict(zip((f"T{k}" for k in range(1, 7)), PALETTE[:6], strict=True))
+CLASSES = [PALETTE[0], PALETTE[3]]
 VARIANTS = {"as_published": "as published", "corrected": "corrected"}
 GREY = "0.45"
 UNITS = {"nats": "nats", "bits": "bits", "none": "", "count": ""}
 
 
+RC = {
+    "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 11, "axes.titleweight": "bold",
+    "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9, "legend.frameon": False,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
+    "figure.dpi": 110, "savefig.dpi": 150,
+    "svg.hashsalt": "infoflow", "svg.fonttype": "path", "lines.linewidth": 1.6, "axes.grid": True,
+    "grid.color": "0.92", "grid.linewidth": 0.8, "image.cmap": "magma",
+}  # fmt: skip
+
+
 def use() -> None:
     """Set the style for all figures drawn from here on."""
-    sns.set_theme(
-        context="notebook",
-        style="ticks",
-        palette="colorblind",
-        rc={
-            "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 11, "axes.titleweight": "bold",
-            "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9, "legend.frameon": False,
-            "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
-            "figure.dpi": 110, "savefig.dpi": 150,
-            "svg.hashsalt": "infoflow", "svg.fonttype": "path", "lines.linewidth": 1.6, "axes.grid": True,
-            "grid.color": "0.92", "grid.linewidth": 0.8, "image.cmap": "magma",
-        },
-    )  # fmt: skip
+    import seaborn as sns  # of the documents alone: plots of one's own do without
+
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc=RC)
 
 
 def freeze_layout(figure: Figure) -> None:
@@ -52,6 +52,9 @@ def save(figure: Figure, path: Path) -> None:
     for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
         with atomic(path.with_suffix(f".{kind}")) as temporary:
             figure.savefig(temporary, format=kind, metadata=metadata, facecolor="white")
+    from IPython import get_ipython
+    from IPython.display import Image, display
+
     if get_ipython() is not None:  # the notebook shows the file instead of drawing the figure again
         display(Image(path.with_suffix(".png")))
         plt.close(figure)

@@ -5,6 +5,7 @@ Everything an estimator sees of a network comes through `Recording`: it does not
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -102,6 +103,25 @@ class Recording:
         raise InputError(
             "error signals: a file of activations holds none; record from weights (probe.keep_activations: false)"
         )
+
+    def report(self, seed: int, snapshots: int) -> None:
+        """Say that a seed's snapshots are done, in the log of a job."""
+        print(f"seed {seed}: {snapshots} snapshots", flush=True)
+
+    @functools.cached_property
+    def _first_spreads(self) -> dict[tuple[object, ...], float]:
+        return {}
+
+    def first_spread(self, place: tuple[object, ...], spread: float) -> float:
+        """Spread of a layer at the first snapshot at which it varies; 0 until then.
+
+        Args:
+            place: what names the layer: seed, samples, layer, part.
+            spread: at this snapshot.
+        """
+        if spread and place not in self._first_spreads:
+            self._first_spreads[place] = spread
+        return self._first_spreads.get(place, 0.0)
 
     def chosen(self, layers: Collection[str]) -> list[str]:
         """The layers asked for, in the network's order; all where none are named.

@@ -122,5 +122,9 @@ class Orthonormal:
     def step(self) -> None:
         """One step of every network that has a strength."""
         for w, strength in self.parts:
-            change = torch.bmm(torch.bmm(w, w.transpose(1, 2)), w).sub_(w).mul_(strength)
-            w.sub_(change)
+            towards_orthonormal(w, strength)
+
+
+def towards_orthonormal(w: Tensor, strength: Tensor | float) -> None:
+    """One step W ← W − α (W Wᵀ W − W) of weights (nets, out, in) in place, with α of each net (nets, 1, 1) or of all."""
+    w.sub_(torch.bmm(torch.bmm(w, w.transpose(1, 2)), w).sub_(w).mul_(strength))

@@ -1,0 +1,88 @@
+"""Functions of a user's own, by `module:name`: where the module lies, what it imports beside itself, and the function."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from infoflow.errors import InputError
+
+
+def imported(function: str, folder: str | None = None) -> Callable[..., Any]:
+    """The function `module:name`; the module is looked for in `folder` first.
+
+    An error inside the module keeps its own traceback.
+
+    Raises:
+        InputError: there is no such module, or it has no such function.
+    """
+    module, name = function.split(":")
+    if folder is not None and folder not in sys.path:
+        sys.path.insert(0, folder)
+    if _missing(module):
+        raise InputError(f"{function}: no module {module}, neither in {folder or Path.cwd()} nor installed")
+    found = getattr(importlib.import_module(module), name, None)
+    if not callable(found):
+        raise InputError(f"{function}: {module} has no function {name}")
+    return found
+
+
+def _missing(module: str) -> bool:
+    """Whether nothing of this name can be imported."""
+    try:
+        return module not in sys.modules and importlib.util.find_spec(module) is None
+    except ModuleNotFoundError:  # of the package around it
+        return True
+
+
+def folder_of(function: str, folders: Iterable[Path]) -> str | None:
+    """The first of some folders that holds the module of a function; None: it has to be installed."""
+    first = function.split(":")[0].split(".")[0]
+    for folder in folders:
+        if (folder / f"{first}.py").is_file() or (folder / first).is_dir():
+            return str(folder.resolve())
+    return None
+
+
+def sources(function: str, folder: str | None) -> list[str]:
+    """Files of a user's module and of what it imports from the same folder, sorted; none of an installed one.
+
+    Raises:
+        InputError: a file is no Python.
+    """
+    if folder is None:
+        return []
+    found: set[Path] = set()
+    waiting = [function.split(":")[0]]
+    while waiting:
+        file = _file(Path(folder), waiting.pop())
+        if file is not None and file not in found:
+            found.add(file)
+            waiting += _imports(file)
+    return sorted(str(file) for file in found)
+
+
+def _file(folder: Path, module: str) -> Path | None:
+    place = folder.joinpath(*module.split("."))
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
+
+
+def _imports(file: Path) -> list[str]:
+    """Modules that a file imports, and, of `from package import name`, what may be modules."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: no Python that can be read ({error})") from None
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            names += [base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)]
+    return [name for name in names if name]

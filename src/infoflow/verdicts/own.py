@@ -1,0 +1,134 @@
+"""Verdicts on networks of one's own: does a layer compress, does it learn the labels, does the order of layers hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from infoflow.errors import InputError
+from infoflow.verdicts import trajectories as tr
+from infoflow.verdicts.questions import MINIMUM_UNITS, Each, Question
+from infoflow.verdicts.rule import Claim, Evidence, Row, decide
+from infoflow.verdicts.statistics import uninformative
+
+OF_INPUT = ("I_XT", "H_T", "h_T")  # what falls when a layer keeps less of its input
+SHOWN = (
+    "outcome", "value", "ci_low", "ci_high", "margin", "unit", "control", "null_value", "difference", "difference_low",
+    "difference_high", "sensitivity", "seeds_held", "seeds", "p_value",
+)  # fmt: skip
+KINDS = ("point", "upper", "lower")
+SERIES = ["estimator", "settings", "kind", "samples", "quantity"]
+
+
+def ledger(tables: Sequence[pd.DataFrame], control: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
+    """Verdicts over several networks of one kind, by the rule of the documents' claims.
+
+    Asked of every layer: `compresses`, whether information about the input (I_XT, or an entropy) falls from its peak to the
+    end of training by more than 0.10 nats; `learns`, whether I_TY rises from the first snapshot by more than 0.10 nats. Asked
+    of every estimator: `order`, whether no layer knows more of the labels, at the end, than the layer before by more than
+    0.10 nats, as the data-processing inequality has it for layers that follow one another.
+
+    Args:
+        tables: of `infoflow.estimate`, one a network (a seed).
+        control: the same of networks on which nothing should be seen, as with shuffled labels or untrained ones.
+
+    Returns:
+        One row an estimator, quantity, layer and question: outcome, effect with its interval, the control's effect and the
+        difference, how many networks hold it, `missing`, how many networks are lacking for a decision, and `doubts`, the flags of the
+        values.
+
+    Raises:
+        InputError: there are no tables, or tables of different recordings.
+    """
+    whole = _joined(tables, "tables")
+    beside = _joined(control, "control") if len(control) else None
+    rows = []
+    whole = whole[(whole["part"] == "layer") & whole["kind"].isin(KINDS)]
+    for key, series in whole.groupby(SERIES, sort=False):
+        if key[-1] not in asked_of(whole[whole["estimator"] == key[0]]):
+            continue
+        chosen = dict(zip(SERIES, key, strict=True))
+        other = None if beside is None else _matching(beside, chosen)
+        for question, layer, effects, controls, doubted in _asked(chosen, series, other):
+            rows.append(_row(chosen, question, layer, effects, controls, doubted, len(tables)))
+    if not rows:
+        raise InputError("tables: hold no I_XT, H_T, h_T or I_TY over at least three snapshots; nothing can be asked")
+    return pd.DataFrame(rows)
+
+
+def asked_of(rows: pd.DataFrame) -> list[str]:
+    """Quantities of one estimator that questions are about: the first of I_XT, H_T and h_T that it has, and I_TY."""
+    quantities = set(rows["quantity"])
+    return [name for name in OF_INPUT if name in quantities][:1] + ["I_TY"]
+
+
+def _joined(tables: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:
+    """All tables with the number of the table as seed."""
+    if isinstance(tables, pd.DataFrame) or not len(tables):
+        raise InputError(f"{name}: expected a list of tables of infoflow.estimate, one a network")
+    layers = [set(table["layer"]) for table in tables]
+    if any(one != layers[0] for one in layers):
+        raise InputError(f"{name}: the tables are of networks with different layers; decide over networks of one kind")
+    return pd.concat([table.assign(seed=k) for k, table in enumerate(tables)], ignore_index=True)
+
+
+def _matching(table: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame | None:
+    """The control's rows of the same series."""
+    rows = table
+    for name, value in chosen.items():
+        rows = rows[rows[name] == value]
+    return None if rows.empty else rows
+
+
+Asked = tuple[Question, str, np.ndarray, np.ndarray | None, pd.DataFrame]
+
+
+def _asked(chosen: dict[str, Any], rows: pd.DataFrame, other: pd.DataFrame | None) -> Iterator[Asked]:
+    """Questions of a series with their effects, the control's, and the rows that they read."""
+    unit = rows["unit"].iloc[0]
+    margin = tr.COMPRESSION / (math.log(2) if unit == "bits" else 1)
+    quantity, layers = chosen["quantity"], list(dict.fromkeys(rows.sort_values("depth")["layer"]))
+    if rows["epoch"].nunique() < 3:
+        return
+    fall = Each("compresses", unit, above=margin, control="greater")
+    rise = Each("learns", unit, above=margin, control="greater")
+    for layer in layers:
+        question, metric = (rise, tr.rise) if quantity == "I_TY" else (fall, tr.drop)
+        own = tr.series(rows, quantity, layer)
+        controls = None
+        if other is not None and layer in set(other["layer"]):
+            controls = metric(tr.series(other, quantity, layer))
+        yield question, layer, metric(own), controls, rows[rows["layer"] == layer]
+    if quantity == "I_TY" and len(layers) > 1:
+        ends = np.stack([tr.final(tr.series(rows, quantity, layer)) for layer in layers])  # (layers, networks)
+        order = Each("order", unit, below=margin, control="none: an inequality that any network obeys")
+        yield order, " → ".join((layers[0], layers[-1])), np.diff(ends, axis=0).max(0), None, rows
+
+
+def _row(
+    chosen: dict[str, Any],
+    question: Question,
+    layer: str,
+    effects: np.ndarray,
+    control: np.ndarray | None,
+    rows: pd.DataFrame,
+    networks: int,
+) -> Row:
+    """One verdict; a control of as many networks is compared network by network."""
+    evidence = Evidence(
+        effects,
+        control,
+        "control",
+        paired=control is not None and len(control) == len(effects),
+        vacuous=uninformative(rows),
+    )
+    made = decide(Claim("", "", question.effect, (question,)), evidence, rehearsal=False)
+    flags = [flag for flag in dict.fromkeys(rows["flag"]) if flag]
+    return {
+        **chosen, "layer": layer, "question": question.effect, **{name: made[name] for name in SHOWN},
+        "missing": max(0, MINIMUM_UNITS - networks), "doubts": ", ".join(flags),
+    }  # fmt: skip
