@@ -5,7 +5,7 @@ import os
 import infoflow
 import infoflow.config
 from infoflow.errors import InputError
-from infoflow.plan import Plan, sources
+from infoflow.plan import Plan, catalogue, sources
 from infoflow.runtime import launch, locks
 from infoflow.storage.job_files import JobFiles
 

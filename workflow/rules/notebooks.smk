@@ -12,7 +12,7 @@ for document in PLAN.documents:
         name:
             f"notebook_{document}"
         input:
-            source=f"notebooks/{document}.ipynb",
+            source=PLAN.notebook_source(document),
             claims=PLAN.claims(document),
             tables=list(PLAN.tables(document).values()),
             weights=PLAN.document_weights(document),
@@ -57,10 +57,10 @@ for document in PLAN.documents:
         name:
             f"reference_{document}"
         input:
-            source=f"notebooks/{document}.ipynb",
+            source=PLAN.notebook_source(document),
             tables=PLAN.reference_tables(document),
             src=sources(
-                f"infoflow.documents.{document}.figures",
+                f"{catalogue.package(document)}.figures",
                 "infoflow.plotting",
                 "infoflow.report.notebook",
             ),

@@ -12,6 +12,7 @@ for job in PLAN.train_jobs():
         input:
             dataset=PLAN.dataset_of(job.experiment, job.points[0].id),
             src=PLAN.train_sources(job.id),
+            checkpoints=PLAN.train_checkpoints(job.id),
         output:
             weights=[PLAN.weights(job.experiment, point.id) for point in job.points],
             history=[PLAN.history(job.experiment, point.id) for point in job.points],

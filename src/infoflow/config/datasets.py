@@ -248,4 +248,18 @@ class MusicManifestData(MusicData):
     path: str = Field(description="the CSV file, below `data_root` or absolute; paths in it are relative to it")
 
 
+class ArraysData(ImageData):
+    """Own arrays: inputs x (n, …), labels y (n,), and perhaps group and split (n,)."""
+
+    kind: Literal["arrays"]
+    locate: ClassVar[str] = "own_file"
+    path: str = Field(
+        description="a file .npz, .h5, .parquet or .csv, or a folder with x.npy and y.npy, below `data_root` or absolute"
+    )
+    x: str = Field("x", description="name of the inputs; of tables every column that has no other meaning is one")
+    y: str = Field("y", description="name of the labels, whole numbers or words; floating-point numbers are targets")
+    group: str = Field("group", description="name of what stays together in the split (speakers, patients), if there")
+    split: str = Field("split", description="name of the parts, 0 or `train`, 1 or `test`, if there")
+
+
 Dataset = union_of(DatasetSection)

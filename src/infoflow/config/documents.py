@@ -62,7 +62,7 @@ class Figure(Section):
 
 
 class Document(Section):
-    """One of the five documents, or the project's own benchmark of its estimators."""
+    """A document: one of the five, the project's own benchmark of its estimators, or a study of one's own."""
 
     title: str
-    citation: str
+    citation: str = ""

@@ -82,6 +82,10 @@ class Experiment(Section):
     )
     probe: Probe = Probe()
     estimators: list[Identifier] = []
+    controls: list[Literal["shuffled", "untrained"]] = Field(
+        [],
+        description="further experiments `<id>_<control>` on the same seeds: labels permuted in training, or no training at all; a study's verdicts are held against them",
+    )
 
     @model_validator(mode="after")
     def _stack_names_axes(self) -> Experiment:

@@ -49,6 +49,7 @@ class TrainJob(Section):
     model: Model
     snapshots: list[int]  # rounds whose weights are kept: epochs, or updates under `training.steps_per_epoch`
     points: list[TrainPoint]
+    checkpoints: dict[int, dict[int, str]] = {}  # files by seed and snapshot, of networks trained elsewhere
 
     @property
     def training(self) -> Training:
@@ -168,6 +169,8 @@ class ClaimsExperiment(Section):
     estimates: list[str]  # tables of estimates
     figure_tables: dict[str, list[str]]  # tables with columns of their own, by estimator
     history: dict[str, str]  # by point
+    estimators: list[str]
+    controls: list[str]  # experiments
 
 
 class ClaimsJob(Section):
@@ -209,6 +212,7 @@ class ReportDocument(Section):
 
     title: str
     citation: str
+    study: bool  # whether it is one of a user's own
     figures: dict[str, Figure]
     experiments: list[str]
     tables: dict[str, str]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from infoflow import functions
 from infoflow.config.base import merge
 from infoflow.config.config import Config
 from infoflow.config.experiments import Point, points
@@ -69,7 +70,8 @@ def parse(
 
 
 def _validated(raw: Mapping[str, Any], sources: Sequence[Source]) -> Config:
-    resolved = resolve_extends(raw, sources)
+    resolved = with_controls(resolve_extends(raw, sources))
+    resolved = with_folders(resolved, [Path(source.name).parent for source in reversed(sources) if source.lines])
     try:
         config = Config.model_validate(resolved)
     except ValidationError as error:
@@ -123,6 +125,43 @@ def resolve_extends(raw: Mapping[str, Any], sources: Sequence[Source]) -> dict[s
         return merge(resolve(parent, (*seen, name)), changes)
 
     return {**raw, "experiments": {name: resolve(name) for name in experiments}}
+
+
+CONTROLS = {"shuffled": {"labels": "shuffled"}, "untrained": {"frozen": True}}
+
+
+def with_controls(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with an experiment for each control that one asks for: the same but for its training."""
+    experiments = raw.get("experiments")
+    if not isinstance(experiments, Mapping):
+        return dict(raw)
+    made = dict(experiments)
+    for name, entry in experiments.items():
+        for control in entry.get("controls") or []:
+            if control in CONTROLS:  # what is wrong is said by the section
+                made[f"{name}_{control}"] = merge(entry, {"controls": [], "training": CONTROLS[control]})
+    return {**raw, "experiments": made}
+
+
+def with_folders(raw: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
+    """The config with the folder of every function of one's own that lies beside a config file, or in the working folder."""
+
+    def placed(section: Any) -> Any:
+        if not isinstance(section, Mapping) or section.get("kind") != "python" or section.get("folder"):
+            return section
+        function = section.get("function")
+        folder = functions.folder_of(function, [*folders, Path()]) if isinstance(function, str) else None
+        return section if folder is None else {**section, "folder": folder}
+
+    made = dict(raw)
+    if isinstance(raw.get("estimators"), Mapping):
+        made["estimators"] = {name: placed(section) for name, section in raw["estimators"].items()}
+    if isinstance(raw.get("experiments"), Mapping):
+        made["experiments"] = {
+            name: {**entry, "model": placed(entry.get("model"))} if "model" in entry else entry
+            for name, entry in raw["experiments"].items()
+        }
+    return made
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -218,6 +218,27 @@ class ResNet18Model(BatchNormModel):
     filters: Annotated[list[Count], Field(min_length=4, max_length=4)] = Field(
         [16, 32, 64, 128], description="of each stage; published: 64, 128, 256, 512"
     )
+
+
+class PythonModel(ModelSection):
+    """A network of one's own: `build(input_shape, classes, **options)` gives a `torch.nn.Module` that returns logits."""
+
+    kind: Literal["python"]
+    network: ClassVar[str] = "own:Own"
+    relative_cost: ClassVar[int] = 10_000  # nobody knows; it starts early
+    memory: ClassVar[int] = 5000
+    function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] = Field(
+        description="`module:name`; the module lies beside the config that names it, or is installed"
+    )
+    layers: list[str] = Field([], description="modules that are observed, by their dotted names; empty: the leaves")
+    options: dict[str, Any] = Field({}, description="further arguments of the function")
+    classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
+    folder: str | None = Field(None, description="folder of the module; null: beside the config, or installed")
+    noise_std: Literal[0.0] = 0.0
+
+    def units(self) -> int:
+        """Unknown; as a wide layer."""
+        return 1000
 
 
 Model = union_of(ModelSection)

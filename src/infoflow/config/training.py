@@ -23,15 +23,20 @@ class Training(Section):
         {"learning_rate", "orthonormal", "clustering_penalty", "labels", "dropout", "l1", "l2", "trade_off"}
     )
 
-    loss: Literal["mse", "cross_entropy", "rate_distortion"]
-    optimiser: Literal["sgd", "adam"]
-    learning_rate: Positive
-    batch_size: Count
+    loss: Literal["mse", "cross_entropy", "rate_distortion"] = "cross_entropy"
+    optimiser: Literal["sgd", "adam"] = "adam"
+    learning_rate: Positive = 1.0e-3
+    batch_size: Count = 128
     micro_batch: Count | None = Field(
         None,
         description="the gradient of a batch is summed over parts of this many samples, for batches that memory does not hold; batch normalisation then sees one part at a time",
     )
-    epochs: Count
+    epochs: Count = 20
+    checkpoints: str | None = Field(
+        None,
+        description="files of a network that was trained elsewhere, as `runs/a/epoch_*.safetensors` (or .pt): the last number in a name is its epoch, `{seed}` the seed; nothing is trained then",
+    )
+    frozen: bool = Field(False, description="no step is taken: the untrained network, a control, at every snapshot")
     steps_per_epoch: Count | None = Field(
         None,
         description="an epoch is this many updates whatever the size of the set, and snapshots are counted in updates; each pass over the set drops the last batch if it is not full",

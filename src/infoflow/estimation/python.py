@@ -17,7 +17,7 @@ from infoflow.estimation.rows import Row, known
 from infoflow.estimators._inputs import is_number
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
-from infoflow.storage.modules import imported
+from infoflow.functions import imported
 
 Function = Callable[..., Any]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from infoflow.config import Config, read
 from infoflow.config.loading import default_files
+from infoflow.errors import InputError
+from infoflow.plan import catalogue
 from infoflow.plan.documents import DocumentPlan
 from infoflow.plan.sources import sources
 from infoflow.storage.files import canonical_json
@@ -28,8 +30,11 @@ class Plan(DocumentPlan):
         """Work out the settings of every training and estimate.
 
         Raises:
-            InputError: an estimator or a stack does not fit its experiment.
+            InputError: an estimator or a stack does not fit its experiment, or a study has none.
         """
+        for name in self.documents:
+            if catalogue.is_study(name) and not self.document_experiments(name):
+                raise InputError(f"documents.{name}: a study without experiments; give some `document: {name}`")
         self.train_jobs()
         for group in self.estimate_groups():
             self.group_settings(group)

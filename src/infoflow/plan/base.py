@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from infoflow import functions
 from infoflow.config import Config, Experiment, Point, points
 from infoflow.errors import InputError
 
@@ -16,7 +19,9 @@ class Run:
         self.points = {k: {p.id: p for p in points(k, e)} for k, e in self.experiments.items()}
 
     def trainer(self, experiment: str) -> str:
-        """The module of `infoflow.training` that trains an experiment."""
+        """The module of `infoflow.training` that trains an experiment, or reads what was trained elsewhere."""
+        if self.experiments[experiment].training.checkpoints is not None:
+            return "checkpoints"
         return self.config.datasets[self.experiments[experiment].dataset].trainer
 
     def at(self, experiment: str, point: str) -> Experiment:
@@ -26,6 +31,15 @@ class Run:
     def model_modules(self, experiment: str) -> list[str]:
         """Modules of the networks of an experiment."""
         return sorted({point.experiment.model.module for point in self.points[experiment].values()})
+
+    def own_files(self, *sections: Any) -> list[str]:
+        """Files of the functions of one's own that some models and estimators name."""
+        named = {(s.function, s.folder) for s in sections if s.kind == "python"}
+        return sorted({file for function, folder in named for file in functions.sources(function, folder)})
+
+    def model_files(self, experiment: str) -> list[str]:
+        """Files of networks of one's own of an experiment."""
+        return self.own_files(*(point.experiment.model for point in self.points[experiment].values()))
 
     def stacks(self, experiment: str) -> dict[str, list[Point]]:
         """Points that train together, by what they share."""

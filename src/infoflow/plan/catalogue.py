@@ -5,23 +5,67 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+from collections.abc import Iterable
 from types import ModuleType
 
 from infoflow.config.documents import Figure
-from infoflow.errors import InputError
 from infoflow.plan.sources import PACKAGE
 
 
-def document(key: str) -> ModuleType:
-    """The package of a document, whose `TABLES` and `READS` say what its claims stage makes and needs.
+OF_INPUT = {"kde", "binning", "knn", "renyi", "linearised", "scalar_chain", "propagation"}  # kinds that see the input
+STUDY = "infoflow.documents.own"  # what stands for the folder of a study of one's own
+OF_STUDY = {
+    "training": Figure(
+        title="training", caption="Loss and accuracy: training samples solid, held-out ones dashed.", tables=["history"]
+    ),
+    "trajectories": Figure(
+        title="information over training", tables=["estimates"],
+        caption="A row an estimator: what layers keep of the input, and what they know of the labels. Hollow: flagged values. Dashed: ceilings.",
+    ),
+    "plane": Figure(
+        title="information plane", tables=["estimates"],
+        caption="Paths of the layers, paler where training begins. Hollow: flagged values. Dashed: ceilings.",
+    ),
+    "agreement": Figure(
+        title="estimator against estimator", tables=["estimates"],
+        caption="Rank correlation of the trajectories of what a layer keeps of its input, the median over layers.",
+    ),
+    "geometry": Figure(
+        title="geometry beside information", tables=["estimates"],
+        caption="Distances within classes over all distances, effective rank, participation ratio, saturated share.",
+    ),
+}  # fmt: skip
 
-    Raises:
-        InputError: there is no such document.
-    """
-    if not (PACKAGE / "documents" / key / "__init__.py").is_file():
-        known = sorted(path.parent.name for path in PACKAGE.glob("documents/*/__init__.py"))
-        raise InputError(f"documents.{key}: no folder src/infoflow/documents/{key}; there are {', '.join(known)}")
-    return importlib.import_module(f"infoflow.documents.{key}")
+
+def is_study(key: str) -> bool:
+    """Whether a document is a study of one's own: one without a folder."""
+    return not (PACKAGE / "documents" / key / "__init__.py").is_file()
+
+
+def package(key: str) -> str:
+    """The package of a document."""
+    return STUDY if is_study(key) else f"infoflow.documents.{key}"
+
+
+def of_study(experiment: str, point: str, estimators: Iterable[str]) -> dict[str, Figure]:
+    """The figures of one point of a study's experiment, by kind: those that its kinds of estimators have something for."""
+    name = experiment if point == "base" else f"{experiment}, {point}"
+    kinds = set(estimators)
+    drawn = {"training"}
+    drawn |= {"trajectories"} if kinds & OF_INPUT else set()
+    drawn |= {"plane"} if kinds & {"kde", "binning", "renyi"} else set()
+    drawn |= {"agreement"} if len(kinds & OF_INPUT) > 1 else set()
+    drawn |= {"geometry"} if "clustering" in kinds else set()
+    return {
+        kind: figure.model_copy(update={"title": f"{name}: {figure.title}", "experiments": [experiment]})
+        for kind, figure in OF_STUDY.items()
+        if kind in drawn
+    }
+
+
+def document(key: str) -> ModuleType:
+    """The package of a document, whose `TABLES` and `READS` say what its claims stage makes and needs."""
+    return importlib.import_module(package(key))
 
 
 @functools.cache

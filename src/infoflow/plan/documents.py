@@ -42,7 +42,7 @@ class DocumentPlan(EstimatePlan):
 
     def claims_sources(self, document: str) -> list[str]:
         """Package files of a document's claims and tables."""
-        package = f"infoflow.documents.{document}"
+        package = catalogue.package(document)
         return sources(package, f"{package}.claims", f"{package}.tables", "infoflow.verdicts.stage")
 
     def document_weights(self, document: str) -> list[str]:
@@ -84,6 +84,8 @@ class DocumentPlan(EstimatePlan):
             estimates=tidy,
             figure_tables=figure_tables,
             history={point: self.history(name, point) for point in points},
+            estimators=list(self.experiments[name].estimators),
+            controls=[f"{name}_{control}" for control in self.experiments[name].controls],
         )
 
     def _study(self, name: str) -> list[str]:
@@ -117,8 +119,22 @@ class DocumentPlan(EstimatePlan):
 
     def figures_of(self, document: str) -> dict[str, Figure]:
         """Figures of a document by id: those whose experiments the config has."""
+        if catalogue.is_study(document):
+            names = self.document_experiments(document)
+            controls = {f"{name}_{control}" for name in names for control in self.experiments[name].controls}
+            return {
+                f"{name}-{point}-{kind}": figure
+                for name in names
+                if name not in controls
+                for point in self.points[name]
+                for kind, figure in catalogue.of_study(name, point, self.kinds_of(name)).items()
+            }
         figures = catalogue.figures(document)
         return {k: f for k, f in figures.items() if all(e in self.config.experiments for e in f.experiments)}
+
+    def kinds_of(self, experiment: str) -> list[str]:
+        """Kinds of the estimators of an experiment."""
+        return [self.config.estimators[name].kind for name in self.experiments[experiment].estimators]
 
     def figures(self, document: str) -> list[str]:
         """Paths of a document's figures, SVG and PNG."""
@@ -167,11 +183,12 @@ class DocumentPlan(EstimatePlan):
                 document: ReportDocument(
                     title=section.title,
                     citation=section.citation,
+                    study=catalogue.is_study(document),
                     figures=self.figures_of(document),
                     experiments=self.document_experiments(document),
                     tables=self.tables(document),
                 )
-                for document, section in self.documents.items()
+                for document, section in sorted(self.documents.items(), key=lambda item: not catalogue.is_study(item[0]))
             },
             datasets=self.datasets(),
             outputs=sorted({path for document in self.documents for path in self.outputs(document)}),
@@ -210,7 +227,7 @@ class DocumentPlan(EstimatePlan):
 
     def notebook_sources(self, document: str) -> list[str]:
         """Package files of a document's notebook: its figures, and what recomputes values of them from weights."""
-        modules = {f"infoflow.documents.{document}.figures", "infoflow.plotting", "infoflow.report.notebook"}
+        modules = {f"{catalogue.package(document)}.figures", "infoflow.plotting", "infoflow.report.notebook"}
         if self.needs_benchmark(document):
             return sources(*sorted(modules), "infoflow.truth")
         for name in self.document_experiments(document):
@@ -219,6 +236,11 @@ class DocumentPlan(EstimatePlan):
             }
             modules |= set(self.model_modules(name))
         return sources(*sorted(modules), "infoflow.estimation.recompute")
+
+    def notebook_source(self, document: str) -> str:
+        """The notebook of a document; of a study the template, where it has none of its own."""
+        own = f"notebooks/{document}.ipynb"
+        return own if Path(own).is_file() or not catalogue.is_study(document) else "notebooks/your_own.ipynb"
 
     def report_sources(self) -> list[str]:
         """Package files of the page, and the errata of the documents, which it lists."""

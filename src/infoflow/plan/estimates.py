@@ -152,7 +152,9 @@ class EstimatePlan(TrainingPlan):
         """Package files of a group: the stage, the modules of its estimators, and those of the networks that it runs."""
         modules = {f"infoflow.estimation.{self.config.estimators[e].kind}" for e in group.estimators}
         modules |= set(() if group.from_file else self.model_modules(group.experiment))
-        return sources("infoflow.estimation.stage", *sorted(modules))
+        own = self.own_files(*(self.config.estimators[e] for e in group.estimators))
+        models = [] if group.from_file else self.model_files(group.experiment)
+        return [*sources("infoflow.estimation.stage", *sorted(modules)), *own, *models]
 
     def group_memory(self, group: EstimateGroup) -> int:
         """Megabytes that a group may take: what its estimators do, of layers no more than the networks have."""

@@ -5,10 +5,17 @@ from __future__ import annotations
 import bisect
 
 from infoflow.config.experiments import Experiment, Thinning
+from infoflow.plan import checkpoints
 
 
 def snapshot_epochs(experiment: Experiment) -> list[int]:
-    """Completed epochs, or updates under `training.steps_per_epoch`, whose weights are kept; 0 = initial weights."""
+    """Completed epochs, or updates under `training.steps_per_epoch`, whose weights are kept; 0 = initial weights.
+
+    Of networks that were trained elsewhere those of their checkpoints.
+    """
+    if experiment.training.checkpoints is not None:
+        first = experiment.first_seed
+        return list(checkpoints.files(experiment.training.checkpoints, range(first, first + experiment.seeds))[first])
     unit, rule = experiment.training.steps_per_epoch or 1, experiment.snapshots
     total = experiment.training.epochs * unit
     epochs = set(range(min(rule.every_until, total) + 1)) | {0, total}

@@ -11,6 +11,7 @@ from typing import Any
 from infoflow.config import Experiment, Point
 from infoflow.config.jobs import RecordedPasses, RecordJob, TrainJob, TrainPoint
 from infoflow.errors import InputError
+from infoflow.plan import checkpoints
 from infoflow.plan.datasets import DatasetPlan
 from infoflow.plan.snapshots import recorded_epochs, snapshot_epochs, spread
 from infoflow.plan.sources import sources
@@ -64,9 +65,14 @@ class TrainingPlan(DatasetPlan):
         """Package files of a training."""
         settings = self._trainings[job].settings
         rated = ["infoflow.training.rate_distortion"] if settings.training.loss == "rate_distortion" else []
-        return sources(
+        own = sources(
             "infoflow.training.stage", f"infoflow.training.{settings.trainer}", settings.model.module, *rated
         )
+        return [*own, *self.own_files(settings.model)]
+
+    def train_checkpoints(self, job: str) -> list[str]:
+        """Files of networks that were trained elsewhere."""
+        return [path for of_seed in self._trainings[job].settings.checkpoints.values() for path in of_seed.values()]
 
     @functools.cached_property
     def _trainings(self) -> dict[str, Training]:
@@ -84,6 +90,8 @@ class TrainingPlan(DatasetPlan):
             raise InputError(
                 f"experiments.{name}.stack: networks on sequences train one point a job; leave `stack` out"
             )
+        if first.training.checkpoints is not None and len(members) > 1:
+            raise InputError(f"experiments.{name}.stack: networks that were trained elsewhere are read point by point")
         for other in experiments[1:]:
             _check_stackable(name, first, other, first.training.stackable)
         return TrainJob(
@@ -94,11 +102,18 @@ class TrainingPlan(DatasetPlan):
             first_seed=first.first_seed,
             model=first.model,
             snapshots=snapshot_epochs(first),
+            checkpoints=self._checkpoints(first),
             points=[
                 TrainPoint(id=point.id, noise_std=at.model.noise_std, training=at.training)
                 for point, at in zip(members, experiments, strict=True)
             ],
         )
+
+    @staticmethod
+    def _checkpoints(at: Experiment) -> dict[int, dict[int, str]]:
+        if at.training.checkpoints is None:
+            return {}
+        return checkpoints.files(at.training.checkpoints, range(at.first_seed, at.first_seed + at.seeds))
 
     # activations
 
@@ -159,7 +174,7 @@ class TrainingPlan(DatasetPlan):
 
     def record_sources(self, experiment: str) -> list[str]:
         """Package files that record an experiment's layers."""
-        return sources("infoflow.recording.record", *self.model_modules(experiment))
+        return [*sources("infoflow.recording.record", *self.model_modules(experiment)), *self.model_files(experiment)]
 
     def keeps_activations(self, experiment: str) -> bool:
         """Whether an experiment's layers are kept in files, which its estimates then read."""

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from infoflow.config.jobs import NotebookJob
 from infoflow.errors import InputError
+from infoflow.plan import catalogue
 from infoflow.plotting import notes, style
 from infoflow.verdicts.outcomes import OUTCOMES
 from infoflow.verdicts.selection import Selection
@@ -85,6 +86,13 @@ class Document:
         kind = "reference results" if self.reference else "this run"
         return f"{self.key}: {kind} in {self.results}" + (", a rehearsal: sizes are cut down" if self.rehearsal else "")
 
+    @property
+    def figures(self) -> list[str]:
+        """Ids of its figures: those of the run, else those that are drawn already."""
+        if self.settings is not None:
+            return list(self.settings.figures)
+        return sorted(path.stem for path in (self.results / "figures" / self.key).glob("*.svg"))
+
     def table(self, name: str) -> pd.DataFrame:
         """One of the document's tables."""
         if name not in self._tables:
@@ -112,9 +120,9 @@ class Document:
     def _draw(self, figure: str, needs: str | None) -> Figure | None:
         if needs and needs not in {*self.table("curves")["experiment"], *self.table("curves")["quantity"]}:
             return None
-        module = importlib.import_module(f"infoflow.documents.{self.key}.figures")
+        module = importlib.import_module(f"{catalogue.package(self.key)}.figures")
         style.use()
-        drawn = getattr(module, figure.lower())(self)
+        drawn = module.draw(self, figure) if catalogue.is_study(self.key) else getattr(module, figure.lower())(self)
         if self.rehearsal:
             notes.stamp(drawn, "rehearsal")
         return drawn

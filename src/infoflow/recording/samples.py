@@ -51,7 +51,8 @@ class Samples:
 
     def vectors(self, index: Tensor) -> Tensor:
         """Inputs of some samples as vectors (n, d); sequences with zeros after their end."""
-        return self.inputs(index)[0].flatten(1)
+        vectors = self.inputs(index)[0].flatten(1)
+        return vectors if vectors.is_floating_point() else vectors.float()
 
 
 class Sequences(Samples):

@@ -14,6 +14,7 @@ import pandas as pd
 
 from infoflow.config.documents import Figure
 from infoflow.config.jobs import ReportDocument, ReportJob
+from infoflow.plan import catalogue
 from infoflow.report.manifest import datasets, manifest
 from infoflow.storage.files import atomic, write_json
 from infoflow.storage.tables import write_table
@@ -39,7 +40,7 @@ def errata_of(documents: Iterable[str]) -> pd.DataFrame:
     """The errata of all documents that have some."""
     tables = []
     for key in documents:
-        name = f"infoflow.documents.{key}.errata"
+        name = f"{catalogue.package(key)}.errata"
         if importlib.util.find_spec(name):
             tables.append(errata_table(key, importlib.import_module(name).ERRATA))
     return pd.concat(tables, ignore_index=True) if tables else errata_table("", ())
@@ -66,10 +67,19 @@ def page(job: ReportJob, ledger: pd.DataFrame, errata: pd.DataFrame, data: dict[
         + ' · <a href="MANIFEST.json">manifest</a></nav></header>',
         data_table(job, data),
     ]
-    for key, document in sorted(job.documents.items(), key=lambda item: not item[1].experiments):
+    for key, document in sorted(job.documents.items(), key=_place):
         of_it = (table[table["document"] == key] for table in (ledger, errata))
         body.append(document_section(key, document, *of_it, folder))
     return f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>infoflow results</title><style>{CSS}</style></head><body>{''.join(body)}</body></html>"
+
+
+EXAMPLE = "your_own"  # the study that ships
+
+
+def _place(item: tuple[str, ReportDocument]) -> tuple[bool, bool]:
+    """Order of the documents on the page: studies of one's own, documents, what has no experiments, the example."""
+    key, document = item
+    return key == EXAMPLE or not document.experiments, not document.study
 
 
 def data_table(job: ReportJob, data: dict[str, Any]) -> str:
@@ -99,7 +109,7 @@ def document_section(
     verdicts = "" if claims.empty else f"<h3>Verdicts</h3>{verdict_table(key, claims)}"
     notebook = f'<a href="notebooks/{key}.html">executed notebook</a> (<a href="notebooks/{key}.ipynb">ipynb</a>)'
     return (
-        f"<section id={key}><h2>{html.escape(document.title)}</h2><p>{html.escape(document.citation)} · <code>{key}</code> · {notebook}</p>"
+        f"<section id={key}><h2>{html.escape(document.title)}</h2><p>{html.escape(document.citation) + ' · ' if document.citation else ''}<code>{key}</code> · {notebook}</p>"
         f"<div class=cards>{figures}</div>{verdicts}{errata_section(errata)}</section>"
     )
 
@@ -114,10 +124,17 @@ def figure_card(
     paths = {n: os.path.relpath(document.tables[n], folder) for n in figure.tables}
     tables = ", ".join(f'<a href="{path}">{n}</a>' for n, path in paths.items()) or "none: a schematic"
     names = ", ".join(f"<code>experiments.{e}</code>" for e in figure.experiments)
-    experiments = f"{names} in <code>configs/documents/{key}.yaml</code>" if names else "none"
+    where = "" if document.study and key != EXAMPLE else f" in <code>configs/documents/{key}.yaml</code>"
+    experiments = f"{names}{where}" if names else "none"
+    if document.study:
+        drawn, notebook = f"infoflow.documents.own.figures.{name.rsplit('-', 1)[1]}", EXAMPLE
+        file = "src/infoflow/documents/own/figures.py"
+    else:
+        drawn, notebook = f"infoflow.documents.{key}.figures.{name.lower()}", key
+        file = f"src/infoflow/documents/{key}/figures.py"
     made = (
-        f"<dt>notebook</dt><dd><a href='notebooks/{key}.html'>{key}.html</a>, source <code>notebooks/{key}.ipynb</code></dd>"
-        f"<dt>drawn by</dt><dd><code>infoflow.documents.{key}.figures.{name.lower()}</code> in <code>src/infoflow/documents/{key}/figures.py</code></dd>"
+        f"<dt>notebook</dt><dd><a href='notebooks/{key}.html'>{key}.html</a>, source <code>notebooks/{notebook}.ipynb</code></dd>"
+        f"<dt>drawn by</dt><dd><code>{drawn}</code> in <code>{file}</code></dd>"
         f"<dt>tables</dt><dd>{tables}</dd>"
         f"<dt>rules</dt><dd><code>notebook_{key}</code> (workflow/rules/notebooks.smk), <code>claims_{key}</code> (workflow/rules/claims.smk)</dd>"
         f"<dt>experiments</dt><dd>{experiments}</dd>"
@@ -125,7 +142,7 @@ def figure_card(
     )
     return (
         f"<figure id='{key}-{name}'><a href='{path}.svg'><img loading=lazy src='{path}.png' alt='{html.escape(figure.title)}'></a>"
-        f"<figcaption><b>{name} · {html.escape(figure.title)}</b><p>{html.escape(figure.caption)}</p><p>{badges}</p>"
+        f"<figcaption><b>{'' if document.study else f'{name} · '}{html.escape(figure.title)}</b><p>{html.escape(figure.caption)}</p><p>{badges}</p>"
         f"<details><summary>made by</summary><dl>{made}</dl></details></figcaption></figure>"
     )
 

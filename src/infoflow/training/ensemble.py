@@ -97,6 +97,7 @@ class Ensemble:
         self.optimiser = self._optimiser()
         self.orthonormal = Orthonormal(self.stack, self.objective.orthonormal)
         self.streams = {seed: torch_generator(job.seed, seed, "training") for seed in self.names}
+        torch.manual_seed(torch_generator(job.seed, job.first_seed, "modules").initial_seed())  # of a user's own modules
         # Where the training stands: the round, its place among the rounds drawn at once, the samples of it that are done.
         self.round, self.position, self.done = 0, 0, 0
         self.kept: dict[str, Tensor] = {}
@@ -136,7 +137,7 @@ class Ensemble:
         once = [build(self.job.model, shape, classes) for _ in self.names]
         for network, seed in zip(once, self.names, strict=True):
             network.initialise(torch_generator(self.job.seed, seed, "init"))
-        sizes = layer_shapes(once[0], once[0].layers, torch.zeros(1, *shape)).values()
+        sizes = layer_shapes(once[0], once[0].layers, self._inputs(torch.zeros(1, *shape, dtype=self.x.dtype))).values()
         self.alive = max(sum(map(math.prod, sizes)), math.prod(shape))  # numbers that one sample takes in a pass
         return once[0].stack([copy.deepcopy(network) for _ in self.points for network in once])
 
@@ -241,6 +242,8 @@ class Ensemble:
             done: samples that an interrupted run has done already.
         """
         size = self.training.batch_size
+        if self.training.frozen:
+            return
         for start in range(done, order.shape[1], size):
             index = order[:, start : start + size]  # (seeds, batch)
             z = None if noise is None else self._scaled(noise[:, :, start : start + index.shape[1]])
@@ -311,6 +314,11 @@ class Ensemble:
 
     # --- snapshots
 
+    def at(self, snapshot: int) -> None:
+        """Keep the networks as they are, as the snapshot of this number."""
+        self.round = snapshot
+        self._keep()
+
     @torch.no_grad()
     def _keep(self) -> None:
         """Keep the weights, and loss and accuracy on each split with and without noise."""
@@ -320,7 +328,7 @@ class Ensemble:
         self.stack.eval()
         generator = torch_generator(self.job.seed, "evaluation", self.round)
         values = []
-        last = self.round == self.training.epochs * (self.by_update or 1)
+        last = self.round == self.job.snapshots[-1]
         size = None if last else self.training.evaluated
         for x, y in ((x[:, :size], y[:, :size]) for x, y in self.splits.values()):
             for noisy in (False, True):
@@ -411,6 +419,7 @@ class Ensemble:
         tensors |= {f"drawn_from/{k}": v for k, v in self.drawn_from.items()}
         tensors |= {f"streams/{k}": g.get_state() for k, g in self.streams.items()}
         tensors |= {f"kept/{k}": v for k, v in self.kept.items()}
+        tensors["random_state"] = torch.get_rng_state()
         tensors["history/round"] = torch.from_numpy(np.array(self.history["round"], dtype=np.int64))
         tensors["history/value"] = torch.from_numpy(np.array(self.history["value"], dtype=np.float32))
         state.save(tensors, {"round": self.round, "position": self.position, "done": self.done})
@@ -427,6 +436,7 @@ class Ensemble:
         self.optimiser.load(part(tensors, "optimiser"))
         for seed, stream in self.streams.items():
             stream.set_state(tensors[f"drawn_from/{seed}"])
+        torch.set_rng_state(tensors["random_state"])
         self.kept = part(tensors, "kept")
         self.history = {
             "round": list(tensors["history/round"].numpy()),

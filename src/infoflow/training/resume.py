@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from infoflow.config.jobs import TrainJob
+from infoflow.functions import sources
 from infoflow.storage.files import atomic, canonical_json
 
 SAVE_EVERY = float(os.environ.get("INFOFLOW_SAVE_EVERY", "10"))  # seconds between two states
@@ -23,10 +24,15 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def key(job: TrainJob, dataset: str) -> str:
-    """Name of a training: its settings, the data's digest, the digest of the sources that train, the version of torch."""
+    """Name of a training: its settings, the data's digest, the digest of the sources that train, the version of torch.
+
+    Of a network of one's own its module counts among the sources.
+    """
     with open(dataset, "rb") as file:
         data = hashlib.file_digest(file, "sha256").hexdigest()
     parts = [canonical_json(job.model_dump()), data, _sources(), torch.__version__]
+    if job.model.kind == "python":
+        parts += [Path(file).read_text(encoding="utf-8") for file in sources(job.model.function, job.model.folder)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,26 +39,62 @@ def ledger(tables: Sequence[pd.DataFrame], control: Sequence[pd.DataFrame] = ())
 
     Returns:
         One row an estimator, quantity, layer and question: outcome, effect with its interval, the control's effect and the
-        difference, how many networks hold it, `missing`, how many networks are lacking for a decision, and `doubts`, the flags of the
-        values.
+        difference, how many networks hold it, `missing`, how many networks are lacking for a decision, and `doubts`, the flags of
+        the values.
 
     Raises:
         InputError: there are no tables, or tables of different recordings.
     """
-    whole = _joined(tables, "tables")
-    beside = _joined(control, "control") if len(control) else None
-    rows = []
-    whole = whole[(whole["part"] == "layer") & whole["kind"].isin(KINDS)]
-    for key, series in whole.groupby(SERIES, sort=False):
-        if key[-1] not in asked_of(whole[whole["estimator"] == key[0]]):
-            continue
-        chosen = dict(zip(SERIES, key, strict=True))
-        other = None if beside is None else _matching(beside, chosen)
-        for question, layer, effects, controls, doubted in _asked(chosen, series, other):
-            rows.append(_row(chosen, question, layer, effects, controls, doubted, len(tables)))
+    rows = [
+        {
+            **one.series, "layer": one.layer, "question": one.question.effect, **_verdict(one),
+            "missing": max(0, MINIMUM_UNITS - len(tables)), "doubts": ", ".join(one.flags),
+        }
+        for one in asked(tables, control)
+    ]  # fmt: skip
     if not rows:
         raise InputError("tables: hold no I_XT, H_T, h_T or I_TY over at least three snapshots; nothing can be asked")
     return pd.DataFrame(rows)
+
+
+def _verdict(one: Asked) -> Row:
+    made = decide(Claim("", "", one.question.effect, (one.question,)), one.evidence, rehearsal=False)
+    return {name: made[name] for name in SHOWN}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question of one layer under one estimator.
+
+    Attributes:
+        series: estimator, settings, kind, samples and quantity.
+        question: what is asked.
+        layer: of which.
+        evidence: effects of the networks and of their control.
+        flags: of the values.
+    """
+
+    series: dict[str, Any]
+    question: Question
+    layer: str
+    evidence: Evidence
+    flags: list[str]
+
+
+def asked(tables: Sequence[pd.DataFrame], control: Sequence[pd.DataFrame] = (), of: str = "control") -> Iterator[Asked]:
+    """Every question about some networks, see `ledger`; `of` says what the control is."""
+    whole = _joined(tables, "tables")
+    beside = _joined(control, "control") if len(control) else None
+    whole = whole[(whole["part"] == "layer") & whole["kind"].isin(KINDS)]
+    for key, rows in whole.groupby(SERIES, sort=False):
+        if key[-1] not in asked_of(whole[whole["estimator"] == key[0]]) or rows["epoch"].nunique() < 3:
+            continue
+        series = dict(zip(SERIES, key, strict=True))
+        other = None if beside is None else _matching(beside, series)
+        for question, layer, effects, controls, read in _questions(series["quantity"], rows, other):
+            paired = controls is not None and len(controls) == len(effects)
+            evidence = Evidence(effects, controls, of, paired=paired, vacuous=uninformative(read))
+            yield Asked(series, question, layer, evidence, [flag for flag in dict.fromkeys(read["flag"]) if flag])
 
 
 def asked_of(rows: pd.DataFrame) -> list[str]:
@@ -84,16 +121,13 @@ def _matching(table: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame | Non
     return None if rows.empty else rows
 
 
-Asked = tuple[Question, str, np.ndarray, np.ndarray | None, pd.DataFrame]
-
-
-def _asked(chosen: dict[str, Any], rows: pd.DataFrame, other: pd.DataFrame | None) -> Iterator[Asked]:
-    """Questions of a series with their effects, the control's, and the rows that they read."""
+def _questions(
+    quantity: str, rows: pd.DataFrame, other: pd.DataFrame | None
+) -> Iterator[tuple[Question, str, np.ndarray, np.ndarray | None, pd.DataFrame]]:
+    """Questions of a series with their layers, their effects, the control's, and the rows that they read."""
     unit = rows["unit"].iloc[0]
     margin = tr.COMPRESSION / (math.log(2) if unit == "bits" else 1)
-    quantity, layers = chosen["quantity"], list(dict.fromkeys(rows.sort_values("depth")["layer"]))
-    if rows["epoch"].nunique() < 3:
-        return
+    layers = list(dict.fromkeys(rows.sort_values("depth")["layer"]))
     fall = Each("compresses", unit, above=margin, control="greater")
     rise = Each("learns", unit, above=margin, control="greater")
     for layer in layers:
@@ -107,28 +141,3 @@ def _asked(chosen: dict[str, Any], rows: pd.DataFrame, other: pd.DataFrame | Non
         ends = np.stack([tr.final(tr.series(rows, quantity, layer)) for layer in layers])  # (layers, networks)
         order = Each("order", unit, below=margin, control="none: an inequality that any network obeys")
         yield order, " → ".join((layers[0], layers[-1])), np.diff(ends, axis=0).max(0), None, rows
-
-
-def _row(
-    chosen: dict[str, Any],
-    question: Question,
-    layer: str,
-    effects: np.ndarray,
-    control: np.ndarray | None,
-    rows: pd.DataFrame,
-    networks: int,
-) -> Row:
-    """One verdict; a control of as many networks is compared network by network."""
-    evidence = Evidence(
-        effects,
-        control,
-        "control",
-        paired=control is not None and len(control) == len(effects),
-        vacuous=uninformative(rows),
-    )
-    made = decide(Claim("", "", question.effect, (question,)), evidence, rehearsal=False)
-    flags = [flag for flag in dict.fromkeys(rows["flag"]) if flag]
-    return {
-        **chosen, "layer": layer, "question": question.effect, **{name: made[name] for name in SHOWN},
-        "missing": max(0, MINIMUM_UNITS - networks), "doubts": ", ".join(flags),
-    }  # fmt: skip

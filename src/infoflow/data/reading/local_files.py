@@ -123,6 +123,21 @@ def locate_own_folder(dataset: str, section: Any, data_root: str | Path) -> Loca
     return Located(state=state(Path(data_root, section.path)))
 
 
+def locate_own_file(dataset: str, section: Any, data_root: str | Path) -> Located:
+    """The state of an own file, or of a folder of them.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(data_root, section.path)
+    if path.is_dir():
+        return Located(state=state(path))
+    if not path.is_file():
+        raise InputError(f"datasets.{dataset}.path: {path}: no such file or folder (data_root is {data_root})")
+    seen = path.stat()
+    return Located(state=f"{path.name} {seen.st_size} {seen.st_mtime_ns}")
+
+
 def locate_own_manifest(dataset: str, section: Any, data_root: str | Path) -> Located:
     """The state of the folder of an own table of files."""
     return Located(state=state(Path(data_root, section.path).parent))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ from infoflow.plotting.document import Document, drawn_from, pick
 
 TICKS = [-5, -1, -0.1, 0, 0.1, 1, 5]  # nats, of departures
 SATURATED = 0.98  # of the ceiling; beyond, a value tells of n and the width
-COLOURS = dict(zip(("knn", "binning", "renyi", "kde", "renyi2", "exact"), style.sns.color_palette("colorblind"), strict=False))  # fmt: skip
+COLOURS = dict(zip(("knn", "binning", "renyi", "kde", "renyi2", "exact"), sns.color_palette("colorblind"), strict=False))  # fmt: skip
 FAMILIES = [
     "gaussian", "additive", "mixture", "heavy-tailed", "twisted", "discrete-continuous",
     "linear-Gaussian layer", "scalar noisy net", "injective maps", "12-bit net", "quantised net",
@@ -284,7 +285,7 @@ def t7(document: Document) -> Figure:
     relations = table.drop_duplicates("test").set_index("test")["relation"].map(signs)
     figure, axes = style.new(1, 1, 0.32 * len(mean) + 2.2)
     one: Axes = axes[0, 0]
-    style.sns.heatmap(
+    sns.heatmap(
         mean, ax=one, cmap="RdBu_r", norm=SymLogNorm(0.1, vmin=-5, vmax=5), annot=True, fmt=".2f", linewidths=1,
         annot_kws={"size": 9}, cbar_kws={"label": "departure (nats)", "ticks": TICKS, "format": "%g"},
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -283,7 +284,7 @@ def x2(document: Document) -> Figure:
     rows = table[table["study"] == "gaussian"]
     errors = np.sqrt(((rows["value"] - rows["truth"]) ** 2).groupby([rows["d"], rows["n"]]).mean()).unstack("n")
     figure, axes = style.new(1, 2, 4.2)
-    colours = style.sns.color_palette("viridis", len(errors))
+    colours = sns.color_palette("viridis", len(errors))
     for colour, (d, row) in zip(colours, errors.iterrows(), strict=True):
         axes[0, 0].plot(row.index, row, color=colour, marker="o", markersize=3, label=f"d = {d:.0f}")
     n = np.array(errors.columns, float)
@@ -395,7 +396,7 @@ def sweep(document: Document, experiment: str, axes: Sequence[Axes], name: str) 
     curves = document.curves(experiment, quantity="I_XT", layer="T5", estimator="linearised", grid="all")
     history = pick(document.table("history"), experiment=experiment, split="test", noisy=False)
     points = {float(point.split("~")[-1]): point for point in curves["point"].unique()}
-    for colour, strength in zip(style.sns.color_palette("viridis", len(points)), sorted(points), strict=True):
+    for colour, strength in zip(sns.color_palette("viridis", len(points)), sorted(points), strict=True):
         label = f"{strength:g}" if strength else "none"
         panels.band(axes[0], pick(history, point=points[strength], metric="loss"), colour, label)
         panels.band(axes[1], pick(history, point=points[strength], metric="accuracy"), colour, label)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -238,7 +239,7 @@ def e2(document: Document) -> Figure:
     _trade_off_axis(axes[0, 0], grid)
     axes[0, 0].set(ylabel="UA of the test speaker (%)", title="Accuracy")
     panels.level(axes[0, 0], 25.0, "chance")
-    shades = style.sns.color_palette("viridis", len(grid))
+    shades = sns.color_palette("viridis", len(grid))
     for shade, beta in zip(shades, grid, strict=True):
         own = pick(time, trade_off=beta, trained=True).groupby("share")["ratio"]
         label = "plain" if math.isinf(beta) else f"β = {beta:g}"

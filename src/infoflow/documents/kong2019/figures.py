@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -191,7 +192,7 @@ def e2(document: Document) -> Figure:
     curves = pick(document.curves("kong_e2", quantity="I_XT"), point="labels~task")
     layers = sorted(curves["layer"].unique(), key=lambda name: int(name[1:]))
     figure, axes = style.new(1, 2, 4.2, width_ratios=[1.6, 1])
-    colours = style.sns.color_palette("viridis", len(layers))
+    colours = sns.color_palette("viridis", len(layers))
     for colour, layer in zip(colours, layers, strict=True):
         rows, label = curves[curves["layer"] == layer].sort_values("epoch"), rf"$h_{{{layer[1:]}}}$"
         if layer == layers[-1]:  # nine bands would hide one another

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from infoflow.plotting import notes, panels, style
@@ -31,7 +32,7 @@ def r1(document: Document) -> Figure:
     table = document.table("characteristics")
     table = table.assign(share=table["share"].where(table["outcome"].isin(SAID), 0.0))
     figure, axes = style.new(2, 3, 6.4, sharex=True, sharey=True)
-    colours = style.sns.color_palette("viridis", 3)
+    colours = sns.color_palette("viridis", 3)
     for one, (question, title) in zip(axes.flat, QUESTIONS.items(), strict=False):
         rows = table[table["question"] == question]
         power = rows.groupby(["strength", "null", "units"])["share"].sum().reset_index()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
@@ -18,7 +19,7 @@ from infoflow.documents.yu2018.constants import BASELINES, CONTROLS, DEEP, FILTE
 from infoflow.plotting import notes, panels, schematics, style
 from infoflow.plotting.document import Document, drawn_from, pick
 
-BLUE, RED, GREEN = (style.sns.color_palette("colorblind")[k] for k in (0, 3, 2))
+BLUE, RED, GREEN = (sns.color_palette("colorblind")[k] for k in (0, 3, 2))
 LAYERS = ["C1", "P1", "C2", "P2", "F1", "F2"]
 MARKERS = dict(zip(LAYERS, "osD^vP", strict=True))
 NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "svhn": "SVHN"}
@@ -586,7 +587,7 @@ def x3(document: Document) -> Figure:
     """
     keys = shown(document, PUBLISHED, True)
     figure, axes = style.new(len(keys), 2, 2.7 * len(keys) + 0.6, sharex=True)
-    colours = dict(zip(LAYERS, style.sns.color_palette("colorblind"), strict=False))
+    colours = dict(zip(LAYERS, sns.color_palette("colorblind"), strict=False))
     for row, key in zip(axes, keys, strict=True):
         curves = network(document, key)
         panels.companion(row, curves, colours, title_of(curves, key))
@@ -611,7 +612,7 @@ def x2(document: Document) -> Figure:
     """
     figure, axes = style.new(2, 4, 5.6, sharey=True, sharex=True)
     keys = [key for key in shown(document, PUBLISHED, True) if "svhn" not in key[1]][::2]
-    colours = [BLUE, style.sns.color_palette("colorblind")[1]]
+    colours = [BLUE, sns.color_palette("colorblind")[1]]
     for axes_, control in zip(axes.flat, [MAIN, *CONTROLS], strict=True):
         for key, colour in zip(keys, colours, strict=False):
             curves = network(document, key, control=control)
@@ -710,7 +711,7 @@ def deep_training(axes: Axes, curves: pd.DataFrame) -> None:
     """I(X;T) of every layer over training, from the first (dark) to the last (light)."""
     rows = curves[curves["quantity"] == "I_XT"]
     names = list(rows.sort_values("depth")["layer"].unique())
-    for name, colour in zip(names, style.sns.color_palette("viridis", len(names)), strict=True):
+    for name, colour in zip(names, sns.color_palette("viridis", len(names)), strict=True):
         panels.band(axes, pick(rows, layer=name), colour, name)
     fraction_axis(axes, float(rows["epoch"].max()))
     axes.set(ylabel="$I(X;T)$ (bits)", ylim=(-0.35, 7.3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,8 +23,9 @@ def imported(function: str, folder: str | None = None) -> Callable[..., Any]:
         InputError: there is no such module, or it has no such function.
     """
     module, name = function.split(":")
-    if folder is not None and folder not in sys.path:
-        sys.path.insert(0, folder)
+    place = None if folder is None else str(Path(folder).resolve())
+    if place is not None and place not in sys.path:
+        sys.path.insert(0, place)
     if _missing(module):
         raise InputError(f"{function}: no module {module}, neither in {folder or Path.cwd()} nor installed")
     found = getattr(importlib.import_module(module), name, None)
@@ -45,7 +47,7 @@ def folder_of(function: str, folders: Iterable[Path]) -> str | None:
     first = function.split(":")[0].split(".")[0]
     for folder in folders:
         if (folder / f"{first}.py").is_file() or (folder / first).is_dir():
-            return str(folder.resolve())
+            return os.path.relpath(folder) if folder.resolve().is_relative_to(Path.cwd()) else str(folder.resolve())
     return None
 
 
