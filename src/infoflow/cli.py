@@ -146,6 +146,12 @@ def command_parser() -> argparse.ArgumentParser:
     diff_parser.add_argument("before", help="folder of a run's results, or of reference results")
     diff_parser.add_argument("after", help="another one")
     diff_parser.add_argument("--all", action="store_true", help="also verdicts that did not move")
+    new_parser = add(new)
+    new_parser.add_argument("name", help="of the study, for example my_study")
+    new_parser.add_argument("--data", help="arrays, images, speech or music of your own, or mnist, fashion_mnist, svhn, szt12, fma")
+    new_parser.add_argument("--path", help="of your own data, below data_root or absolute")
+    new_parser.add_argument("--network", help="mlp, cnn or blstm, or module:function of your own")
+    new_parser.add_argument("--checkpoints", help="files of a network that was trained elsewhere")
     add(schema).add_argument("--output", required=True)
     config_parser = add(config)
     config_parser.add_argument("action", choices=["show"])
@@ -212,6 +218,16 @@ def diff(before: str, after: str, all: bool) -> None:
     from infoflow.verdicts import difference
 
     print(difference.report(before, after, every=all))
+
+
+def new(name: str, data: str | None, path: str | None, network: str | None, checkpoints: str | None) -> None:
+    """Write configs/<name>.yaml for a study of your own, and say how to run it; what no option gives is asked for."""
+    from infoflow.runtime import new as scaffold
+
+    file = scaffold.write(name, data, path, network, checkpoints)
+    print(f"wrote {file}; run it: snakemake --cores all --configfile {file}")
+    if faults := scaffold.faults(file):
+        print(f"before that:\n{faults}")
 
 
 def schema(output: str) -> None:

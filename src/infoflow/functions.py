@@ -26,20 +26,26 @@ def imported(function: str, folder: str | None = None) -> Callable[..., Any]:
     place = None if folder is None else str(Path(folder).resolve())
     if place is not None and place not in sys.path:
         sys.path.insert(0, place)
-    if _missing(module):
-        raise InputError(f"{function}: no module {module}, neither in {folder or Path.cwd()} nor installed")
+    check(function, folder)
     found = getattr(importlib.import_module(module), name, None)
     if not callable(found):
         raise InputError(f"{function}: {module} has no function {name}")
     return found
 
 
-def _missing(module: str) -> bool:
-    """Whether nothing of this name can be imported."""
-    try:
-        return module not in sys.modules and importlib.util.find_spec(module) is None
-    except ModuleNotFoundError:  # of the package around it
-        return True
+def check(function: str, folder: str | None) -> None:
+    """Look for the module of a function without importing it.
+
+    Raises:
+        InputError: it is neither in the folder nor installed.
+    """
+    module = function.split(":")[0]
+    if folder is not None and _file(Path(folder), module) is not None:
+        return
+    first = module.split(".")[0]
+    if first not in sys.modules and importlib.util.find_spec(first) is None:
+        where = folder or "beside the config, in the working folder"
+        raise InputError(f"function {function!r}: no module {module}: neither {where} nor installed")
 
 
 def folder_of(function: str, folders: Iterable[Path]) -> str | None:

@@ -35,6 +35,7 @@ class Plan(DocumentPlan):
         for name in self.documents:
             if catalogue.is_study(name) and not self.document_experiments(name):
                 raise InputError(f"documents.{name}: a study without experiments; give some `document: {name}`")
+        self.check_functions()
         self.train_jobs()
         for group in self.estimate_groups():
             self.group_settings(group)

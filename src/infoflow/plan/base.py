@@ -41,6 +41,22 @@ class Run:
         """Files of networks of one's own of an experiment."""
         return self.own_files(*(point.experiment.model for point in self.points[experiment].values()))
 
+    def check_functions(self) -> None:
+        """Look for the modules of all functions of one's own.
+
+        Raises:
+            InputError: one is not there; the message names the experiment or the estimator.
+        """
+        used = {name for experiment in self.experiments.values() for name in experiment.estimators}
+        named = [(f"estimators.{name}", self.config.estimators[name]) for name in sorted(used)]
+        named += [(f"experiments.{name}.model", e.model) for name, e in self.experiments.items()]
+        for where, section in named:
+            if section.kind == "python":
+                try:
+                    functions.check(section.function, section.folder)
+                except InputError as error:
+                    raise InputError(f"{where}: {error}") from None
+
     def stacks(self, experiment: str) -> dict[str, list[Point]]:
         """Points that train together, by what they share."""
         groups: dict[str, list[Point]] = {}
