@@ -11,7 +11,7 @@ from torch import nn
 
 from infoflow.errors import InputError
 from infoflow.estimation import live
-from infoflow.models.inspection import calls, each_call, leaves, unwrapped
+from infoflow.models.inspection import calls, leaves, numbered, unwrapped
 from infoflow.recording.live import LiveRecording, Pool, open_folder
 from infoflow.recording.stores import Folder, Memory
 from infoflow.verdicts import own
@@ -115,10 +115,11 @@ def layers(model: nn.Module, x: Any) -> pd.DataFrame:
     taken = set(leaves(found))
     rows = [
         {
-            "name": name, "kind": type(called.module).__name__, "shape": None if shape is None else shape[1:],
+            "place": place, "name": name, "kind": type(called.module).__name__, "shape": None if shape is None else shape[1:],
             "tensors": called.parts, "parameters": sum(p.numel() for p in called.module.parameters()), "taken": name in taken,
         }
         for path, called in found.items()
-        for name, shape in zip(each_call(path, len(called.shapes)), called.shapes, strict=True)
+        for (place, name), shape in zip(numbered(path, called), called.shapes, strict=True)
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["name", "kind", "shape", "tensors", "parameters", "taken"])
+    columns = ["place", "name", "kind", "shape", "tensors", "parameters", "taken"]
+    return pd.DataFrame(rows, columns=columns).sort_values("place", ignore_index=True).drop(columns="place")

@@ -167,7 +167,7 @@ def _split(
         if key in found and found[key].shape != (n,):
             raise InputError(f"{where}: {key}: expected one value a sample, ({n},), found the shape {found[key].shape}")
     if "split" in found:
-        values = [str(value) for value in found["split"].tolist()]
+        values = [str(int(v)) if isinstance(v, (bool, float)) and v in (0, 1) else str(v) for v in found["split"].tolist()]
         if unknown := sorted({value for value in values if value not in PARTS})[:3]:
             raise InputError(f"{where}: split: {', '.join(unknown)} is no part; expected 0 or train, 1 or test")
         split = np.array([PARTS[value] for value in values], np.uint8)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
+import torch
 
 from infoflow.config.jobs import EstimatorTask
 from infoflow.errors import InputError
@@ -39,7 +40,8 @@ def rows(function: Function, job: EstimatorTask, layer: Layer, recording: Record
         InputError: it returns something else than a number, or numbers by name.
     """
     options = job.section.options
-    given = function(layer.values, layer.labels, **options)
+    with torch.enable_grad():  # an estimator may be a network that it trains
+        given = function(layer.values, layer.labels, **options)
     found = given if isinstance(given, Mapping) else {job.estimator: given}
     columns, _ = known(layer.values)
     for quantity, value in found.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,12 +27,14 @@ class Called:
         name: dotted path.
         module: the module.
         shapes: of the first tensor that each call returned, with the axis of the samples; None where there was none.
+        places: number of each call in the order in which calls end.
         parts: number of tensors that a call returns.
     """
 
     name: str
     module: nn.Module
     shapes: list[tuple[int, ...] | None] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     parts: int = 1
 
 
@@ -75,7 +78,8 @@ def evaluation(model: nn.Module) -> Iterator[None]:
 def _eager() -> contextlib.AbstractContextManager[Any]:
     """Hooks do not reach into compiled modules: run them as they were written."""
     stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
-    return contextlib.nullcontext() if stance is None else stance("force_eager")
+    compiling = "torch._dynamo" in sys.modules  # else nothing is compiled, and importing it takes seconds
+    return stance("force_eager") if compiling and stance is not None else contextlib.nullcontext()
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -101,6 +105,7 @@ def calls(model: nn.Module, x: Any) -> dict[str, Called]:
             returned = tensors(output)
             called = found.setdefault(name, Called(name, module))
             called.shapes.append(tuple(returned[0].shape) if returned else None)
+            called.places.append(sum(len(other.places) for other in found.values()))
             called.parts = len(returned)
 
         return note
@@ -120,12 +125,19 @@ def leaves(found: Mapping[str, Called]) -> list[str]:
 
     A module that is called several times gives `name`, `name#2`, …. Dropout and modules that only reshape are left out.
     """
-    names = []
-    for name, called in found.items():
-        inside = any(other.startswith(f"{name}.") for other in found)
-        if not inside and not isinstance(called.module, PASSED_ON) and None not in called.shapes:
-            names += each_call(name, len(called.shapes))
-    return names
+    taken = [
+        name
+        for name, called in found.items()
+        if not any(other.startswith(f"{name}.") for other in found)
+        and not isinstance(called.module, PASSED_ON)
+        and None not in called.shapes
+    ]
+    return [name for _, name in sorted(pair for path in taken for pair in numbered(path, found[path]))]
+
+
+def numbered(path: str, called: Called) -> list[tuple[int, str]]:
+    """Place in the pass and name of every call of a module."""
+    return list(zip(called.places, each_call(path, len(called.places)), strict=True))
 
 
 def each_call(name: str, count: int) -> list[str]:

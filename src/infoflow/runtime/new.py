@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from infoflow.config.loading import read_default
@@ -89,7 +88,7 @@ def write(
     return file
 
 
-def _ask(what: str, default: str, option: str, ask: Callable[[str], str] = input) -> str:
+def _ask(what: str, default: str, option: str) -> str:
     """An answer, the default for an empty one.
 
     Raises:
@@ -97,7 +96,11 @@ def _ask(what: str, default: str, option: str, ask: Callable[[str], str] = input
     """
     if not sys.stdin.isatty():
         raise InputError(f"{option} is missing: {what}")
-    return ask(f"{what} [{default}]: ").strip() or default
+    return _answer(f"{what} [{default}]: ").strip() or default
+
+
+def _answer(question: str) -> str:
+    return input(question)
 
 
 def faults(file: Path) -> str:

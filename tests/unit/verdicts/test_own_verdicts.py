@@ -41,7 +41,7 @@ def test_planted_compression_is_seen_beside_a_control_without_it():
     assert outcome(ledger, "compresses")["outcome"] == "holds"
     assert outcome(ledger, "learns")["outcome"] == "holds"
     assert outcome(ledger, "order", "a → b")["outcome"] == "holds"
-    assert outcome(ledger, "compresses")["value"] == pytest.approx(0.8, abs=0.1)
+    assert outcome(ledger, "compresses")["value"] == pytest.approx(0.6, abs=0.1)  # of the 0.8, means at both ends
     assert (ledger["missing"] == 0).all()
 
 
