@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from torch import nn
 
 from infoflow.errors import InputError
 from infoflow.estimation import live
-from infoflow.models.inspection import calls, leaves, numbered, unwrapped
-from infoflow.recording.live import LiveRecording, Pool, open_folder
+from infoflow.models.inspection import calls, device_of, inputs_on, leaves, numbered, unwrapped
+from infoflow.recording.live import LiveRecording, Pool, inputs, open_folder
 from infoflow.recording.stores import Folder, Memory
 from infoflow.verdicts import own
 
@@ -63,8 +63,14 @@ def record(
     store = Folder(to) if to is not None else Memory(memory) if estimate is None else None
 
 
+    warned: set[tuple[str, str]] = set()
+    if estimate is not None:
+        live.check(estimate)
+
     def at_snapshot(taken: LiveRecording, split: str) -> pd.DataFrame:
-        return live.table_of(taken, live.tasks(taken, estimate, [split]))
+        table = live.table_of(taken, live.tasks(taken, estimate, [split]))
+        live.warn_of_flags(table, warned)
+        return table
 
     return LiveRecording(
         model,
@@ -111,8 +117,9 @@ def layers(model: nn.Module, x: Any) -> pd.DataFrame:
         and whether `record(model)` takes it.
     """
     model = unwrapped(model)
-    found = calls(model, x)
-    taken = set(leaves(found))
+    x, n = inputs(x, model)
+    found = calls(model, inputs_on(x, device_of(model)))
+    taken = set(leaves(found, n))
     rows = [
         {
             "place": place, "name": name, "kind": type(called.module).__name__, "shape": None if shape is None else shape[1:],

@@ -68,20 +68,24 @@ def sources(function: str, folder: str | None) -> list[str]:
     found: set[Path] = set()
     waiting = [function.split(":")[0]]
     while waiting:
-        file = _file(Path(folder), waiting.pop())
+        module = waiting.pop()
+        file = _file(Path(folder), module)
         if file is not None and file not in found:
             found.add(file)
-            waiting += _imports(file)
+            waiting += _imports(file, module)
+            waiting += [module.rpartition(".")[0]]  # the package around it
     return sorted(str(file) for file in found)
 
 
 def _file(folder: Path, module: str) -> Path | None:
+    if not module:
+        return None
     place = folder.joinpath(*module.split("."))
     return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
 
 
-def _imports(file: Path) -> list[str]:
-    """Modules that a file imports, and, of `from package import name`, what may be modules."""
+def _imports(file: Path, module: str) -> list[str]:
+    """Modules that the file of a module imports, and, of `from package import name`, what may be modules."""
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
@@ -91,6 +95,7 @@ def _imports(file: Path) -> list[str]:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
+            around = module.split(".")[: -node.level + (file.name == "__init__.py") or None] if node.level else []
+            base = ".".join([*around, *filter(None, [node.module])])
             names += [base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)]
     return [name for name in names if name]

@@ -15,7 +15,7 @@ ORDER = (
     "config", "storage", "data", "models", "training", "recording", "estimation", "truth", "plan", "verdicts",
     "documents", "plotting", "runtime", "report", "api", "cli",
 )  # fmt: skip
-LEAVES = {"errors", "seeds", "progress", "functions", "estimators"}
+LEAVES = {"errors", "seeds", "progress", "functions", "studies", "estimators"}
 EXCEPTIONS = {("documents", "plotting")}  # figures.py, which claims never import
 
 

@@ -6,10 +6,11 @@ import pytest
 import yaml
 from factories import ROOT
 
+from infoflow import studies
 from infoflow.cli import main
 from infoflow.config.loading import read_default
 from infoflow.errors import InputError
-from infoflow.plan import Plan, catalogue
+from infoflow.plan import Plan
 from infoflow.runtime import new
 
 NETS = "from torch import nn\n\n\ndef build(input_shape, classes):\n    return nn.Linear(input_shape[0], classes)\n"
@@ -50,6 +51,25 @@ def test_controls_are_experiments_that_differ_in_their_training_alone(planned):
         assert control.model_copy(update=changes) == net
 
 
+def test_a_control_takes_no_name_that_is_taken_and_repeats_no_fault(planned):
+    net = STUDY["experiments"]["net"]
+    with pytest.raises(InputError, match="there is an experiment net_shuffled already"):
+        planned(experiments={"net": net, "net_shuffled": net | {"controls": []}})
+    with pytest.raises(InputError) as caught:
+        planned(experiments={"net": net | {"sneeds": 3}})
+    assert str(caught.value).count("unknown key") == 1
+    with pytest.raises(InputError, match="controls"):
+        planned(experiments={"net": net | {"controls": 5}})
+
+
+def test_checkpoints_take_no_controls_and_no_network_of_ours(planned):
+    net = STUDY["experiments"]["net"] | {"training": {"checkpoints": "runs/*.pt"}}
+    with pytest.raises(InputError, match="nothing is trained here"):
+        planned(experiments={"net": net})
+    with pytest.raises(InputError, match="of networks of kind python, not cnn"):
+        planned(experiments={"net": net | {"controls": [], "model": {"kind": "cnn"}}})
+
+
 def test_a_function_beside_the_overlay_is_found_and_is_an_input(planned, tmp_path):
     plan = planned()
     own = str(tmp_path / "nets_beside.py")
@@ -71,8 +91,8 @@ def test_a_study_has_the_figures_that_its_estimators_can_fill(planned):
     plan = planned()
     assert list(plan.figures_of("mine")) == [f"net-base-{kind}" for kind in ("training", "trajectories", "plane", "agreement")]
     assert plan.notebook_source("mine") == "notebooks/your_own.ipynb"
-    assert catalogue.is_study("mine")
-    assert not catalogue.is_study("kong2019")
+    assert studies.is_study("mine")
+    assert not studies.is_study("kong2019")
     job = plan.claims_settings("mine").experiments["net"]
     assert job.controls == ["net_shuffled", "net_untrained"]
     assert job.estimators == ["kde", "knn", "own"]

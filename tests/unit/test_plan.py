@@ -5,6 +5,7 @@ import pytest
 from factories import config, plan, raw_config
 from pydantic import ValidationError
 
+from infoflow import studies
 from infoflow.config import Thinning, parse
 from infoflow.config.loading import read_default
 from infoflow.errors import InputError
@@ -375,7 +376,7 @@ def network_file(model):
 
 @pytest.mark.parametrize("document", sorted(DEFAULT["documents"]))
 def test_claims_and_notebooks_rerun_with_their_documents_code(document):
-    full, folder = plan(), f"src/infoflow/documents/{document}"
+    full, folder = plan(), f"src/{studies.package(document).replace('.', '/')}"
     claims, notebook = full.claims_sources(document), full.notebook_sources(document)
     assert {f"{folder}/{name}.py" for name in ("__init__", "claims", "tables")} <= set(claims)
     assert "src/infoflow/verdicts/rule.py" in claims

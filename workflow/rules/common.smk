@@ -4,8 +4,9 @@ import os
 
 import infoflow
 import infoflow.config
+from infoflow import studies
 from infoflow.errors import InputError
-from infoflow.plan import Plan, catalogue, sources
+from infoflow.plan import Plan, sources
 from infoflow.runtime import launch, locks
 from infoflow.storage.job_files import JobFiles
 

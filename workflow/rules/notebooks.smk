@@ -60,7 +60,7 @@ for document in PLAN.documents:
             source=PLAN.notebook_source(document),
             tables=PLAN.reference_tables(document),
             src=sources(
-                f"{catalogue.package(document)}.figures",
+                f"{studies.package(document)}.figures",
                 "infoflow.plotting",
                 "infoflow.report.notebook",
             ),

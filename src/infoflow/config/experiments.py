@@ -88,6 +88,14 @@ class Experiment(Section):
     )
 
     @model_validator(mode="after")
+    def _checkpoints_are_of_own_networks(self) -> Experiment:
+        if self.training.checkpoints is not None and self.model.kind != "python":
+            raise ValueError(f"training.checkpoints: of networks of kind python, not {self.model.kind}")
+        if self.training.checkpoints is not None and self.controls:
+            raise ValueError("controls: nothing is trained here; take checkpoints of controls as experiments of their own")
+        return self
+
+    @model_validator(mode="after")
     def _stack_names_axes(self) -> Experiment:
         if unknown := set(self.stack) - set(self.axes):
             raise ValueError(

@@ -75,7 +75,10 @@ def _validated(raw: Mapping[str, Any], sources: Sequence[Source]) -> Config:
     try:
         config = Config.model_validate(resolved)
     except ValidationError as error:
-        lines = [explain(fault, Config, resolved, raw, sources) for fault in error.errors()]
+        # a generated control repeats the faults of its network
+        made = resolved.get("experiments", {}).keys() - raw.get("experiments", {}).keys()
+        written = [f for f in error.errors() if f["loc"][:1] != ("experiments",) or not made & set(f["loc"][1:2])]
+        lines = [explain(fault, Config, resolved, raw, sources) for fault in written or error.errors()]
         raise InputError("\n".join(dict.fromkeys(lines))) from None
     for name, experiment in config.experiments.items():
         for point in points(name, experiment):
@@ -137,9 +140,13 @@ def with_controls(raw: Mapping[str, Any]) -> dict[str, Any]:
         return dict(raw)
     made = dict(experiments)
     for name, entry in experiments.items():
-        for control in entry.get("controls") or []:
-            if control in CONTROLS:  # what is wrong is said by the section
-                made[f"{name}_{control}"] = merge(entry, {"controls": [], "training": CONTROLS[control]})
+        controls = entry.get("controls") if isinstance(entry, Mapping) else None
+        for control in controls if isinstance(controls, list) else []:  # what is wrong is said by the section
+            if control not in CONTROLS or entry.get("training", {}).get("checkpoints"):
+                continue
+            if f"{name}_{control}" in experiments:
+                raise InputError(f"experiments.{name}.controls: {control}: there is an experiment {name}_{control} already")
+            made[f"{name}_{control}"] = merge(entry, {"controls": [], "training": CONTROLS[control]})
     return {**raw, "experiments": made}
 
 

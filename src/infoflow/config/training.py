@@ -88,6 +88,12 @@ class Training(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of hidden units left out in training")
 
     @model_validator(mode="after")
+    def _trained_elsewhere(self) -> Training:
+        if self.checkpoints is not None and (self.frozen or self.labels == "shuffled"):
+            raise ValueError("checkpoints: nothing is trained, so neither frozen nor labels: shuffled means anything")
+        return self
+
+    @model_validator(mode="after")
     def _decay_watches_epochs(self) -> Training:
         if self.decay and self.steps_per_epoch:
             raise ValueError("decay: watches the start of passes over the set; leave steps_per_epoch out")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from infoflow.config.jobs import DatasetJob
-from infoflow.data import DataSet
+from infoflow.data import DataSet, continuous
 from infoflow.data.reading import images
 from infoflow.errors import InputError
 from infoflow.estimators._inputs import as_labels, as_tensor
@@ -32,8 +32,8 @@ def make(job: DatasetJob) -> DataSet:
     section, path = job.section, Path(job.data_root) / job.section.path
     where = f"datasets.{job.dataset}: {path}"
     found = _read(path, section, where)
-    x, continuous = _inputs(found["x"], where), _are_targets(found["y"])
-    y, names = _targets(found["y"], where) if continuous else _classes(found["y"], where)
+    x, targets = _inputs(found["x"], where), continuous(found["y"])
+    y, names = _targets(found["y"], where) if targets else _classes(found["y"], where)
     if len(x) != len(y):
         raise InputError(f"{where}: {section.x} has {len(x)} rows, {section.y} {len(y)}")
     rng = numpy_generator(job.seed, "arrays", "split")
@@ -94,6 +94,9 @@ def _columns(path: Path, names: Mapping[str, str]) -> dict[str, np.ndarray]:
     import pandas as pd
 
     table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    if nameless := [name for name in table if str(name).startswith("Unnamed: ")]:  # the index that pandas writes
+        print(f"{path}: left out the columns without a name: {', '.join(nameless)}")
+        table = table.drop(columns=nameless)
     meant = [name for key, name in names.items() if key != "x" and name in table]
     inputs = table.drop(columns=meant)
     if words := [name for name in inputs if not pd.api.types.is_numeric_dtype(inputs[name])]:
@@ -115,14 +118,6 @@ def _inputs(x: np.ndarray, where: str) -> np.ndarray:
         raise InputError(f"{where}: x holds {values[first]} at {first}; fill or drop what is missing")
     values = values[:, None] if values.ndim == 1 else values
     return values.astype(np.int64) if values.dtype in (np.int32, np.int64) else values.astype(np.float32)
-
-
-def _are_targets(y: np.ndarray) -> bool:
-    """Whether labels are continuous: floating-point numbers, of which some are no whole ones."""
-    if y.dtype.kind != "f":
-        return False
-    known = y[np.isfinite(y)]
-    return bool((known != np.round(known)).any())
 
 
 def _targets(y: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]:

@@ -52,7 +52,7 @@ def rows(job: EstimatorTask, layer: Layer, run: tuple[float, float, int] | None 
     n, d = values.shape
     columns, deviation = known(values)
     for shown, options, width in choices(job, run, layer.scale):
-        common = {**columns, "relative_width": ratio(width, deviation), "settings": canonical_json(shown)}
+        common = {**columns, "width": width, "relative_width": ratio(width, deviation), "settings": canonical_json(shown)}
         if labels is None:
             with findings() as found:
                 entropy = binning.entropy(values, **options)
@@ -95,7 +95,7 @@ def choices(
 def ranges_over_run(job: EstimatorTask, recording: Recording, seed: int, index: Tensor) -> Edges:
     """Bins from a layer's least to its greatest value over all snapshots: a range that grows would fake compression."""
     ends: dict[tuple[str, str], list[float]] = {}
-    for snapshot in recording.epochs[seed]:
+    for snapshot in recording.snapshots(seed, job.section.samples[0]):
         for layer in layers.layers(job, recording, seed, snapshot, index):
             low, high = torch.aminmax(layer.values)
             ends.setdefault((layer.name, layer.part), []).extend([float(low), float(high)])

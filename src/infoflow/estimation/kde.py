@@ -38,7 +38,8 @@ def rows(job: EstimatorTask, layer: Layer, recording: Recording | None = None) -
         ceilings["I_TY"] = label_entropy(labels)
     columns, deviation = known(values)
     for k, variance in enumerate(variances):
-        common = {**columns, "relative_width": ratio(math.sqrt(variance), deviation), "refers_to": "sample"}
+        width = math.sqrt(variance)
+        common = {**columns, "width": width, "relative_width": ratio(width, deviation), "refers_to": "sample"}
         for quantity, kind, name in named:
             bounds = kind.startswith("rigorous")  # which may lie beyond what they bound
             row = {

@@ -69,7 +69,7 @@ def rows(job: EstimatorTask, recording: Recording, layer_rows: LayerRows) -> Ite
     for seed, snapshots in recording.epochs.items():
         for samples in job.section.samples:
             index = chosen(job, recording, seed, samples)
-            for snapshot in snapshots:
+            for snapshot in recording.snapshots(seed, samples):
                 for layer in layers(job, recording, seed, snapshot, index):
                     place = {**when(job, seed, snapshot), "samples": samples, "layer": layer.name, "depth": layer.depth}
                     if getattr(job.section, "relative", []):

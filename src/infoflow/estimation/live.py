@@ -82,12 +82,10 @@ def tasks(
     seed: int = 2019,
 ) -> list[tuple[EstimatorTask, Callable[..., Any] | None]]:
     """What each estimator is told, with the function of those that are one."""
-    given = DEFAULT if estimators is None else estimators
-    given = [given] if isinstance(given, (str, Mapping)) or callable(given) else list(given)
     parts = list(samples) if samples else list(recording.given.parts)
     n = min(len(recording.given.part(part)) for part in parts)
     made, names = [], set()
-    for asked in given:
+    for asked in _listed(estimators):
         section = _section(asked, n, parts, layers)
         name = getattr(asked, "__name__", section.kind) if callable(asked) else section.kind
         if section.kind == "python" and not callable(asked):
@@ -127,9 +125,28 @@ def table_of(
     return pd.concat(tables, ignore_index=True)
 
 
-def warn_of_flags(table: pd.DataFrame) -> None:
-    """One warning for each estimator and each reason to doubt its values."""
+def check(estimators: Asked | Sequence[Asked]) -> None:
+    """Hold estimators against what there is, before any network is trained.
+
+    Raises:
+        InputError: there is no such estimator or setting.
+    """
+    for asked in _listed(estimators):
+        _section(asked, 2**20, ["all"], [])
+
+
+def _listed(estimators: Asked | Sequence[Asked] | None) -> list[Asked]:
+    given = DEFAULT if estimators is None else estimators
+    return [given] if isinstance(given, (str, Mapping)) or callable(given) else list(given)
+
+
+def warn_of_flags(table: pd.DataFrame, warned: set[tuple[str, str]] | None = None) -> None:
+    """One warning for each estimator and each reason to doubt its values, but for those in `warned`, which is added to."""
     for (estimator, flag), rows in table[table["flag"] != ""].groupby(["estimator", "flag"]):
+        if warned is not None and (estimator, flag) in warned:
+            continue
+        if warned is not None:
+            warned.add((estimator, flag))
         whole = (table["estimator"] == estimator).sum()
         where = ", ".join(list(dict.fromkeys(rows["layer"]))[:3])
         reason = FLAGS.get(flag, "the error signals are small beside the kernel")
@@ -153,7 +170,7 @@ def _section(asked: Asked, n: int, parts: list[str], layers: Sequence[str]) -> L
         raise InputError(f"estimators: unknown {kind!r}{nearest(str(kind), known)}; known: {', '.join(known)}, or a function")
     suited = dict(SUITED.get(kind, {}))
     if kind == "renyi":
-        size = min(128, n)
+        size = max(2, min(128, n // 2))  # two mini-batches at least, for an error of their mean
         suited |= {"batch_size": size, "batches": max(1, min(TIMES, n // size))}
     if given.keys() & {"widths", "edges", "run_bins", "variances"}:  # what a person chose stands alone
         suited.pop("relative", None)

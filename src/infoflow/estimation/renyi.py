@@ -120,7 +120,7 @@ def _of_network(job: EstimatorTask, recording: Recording, seed: int, batches: Ba
     aligned: dict[str, float | None] = {}
     if any(rule.rescaled for rule in section.widths):
         initial = {name: float(spread(value.double())) for name, value in recorded(0).items()}
-    for snapshot in recording.epochs[seed]:
+    for snapshot in recording.snapshots(seed, batches.samples):
         values = recorded(snapshot)
         if any(rule.rule == "alignment" for rule in section.widths):
             if batches.y is None:

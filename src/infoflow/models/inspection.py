@@ -60,17 +60,26 @@ def evaluation(model: nn.Module) -> Iterator[None]:
     The mode of every module, buffers and the random state are put back.
     """
     modes = [(module, module.training) for module in model.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    buffers = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    fast = torch.backends.mha.get_fastpath_enabled()  # which hands hooks nested tensors, that have no shape
     device = device_of(model)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices), torch.no_grad(), torch.autocast(device.type, enabled=False), _eager():
         model.eval()
+        torch.backends.mha.set_fastpath_enabled(False)
         try:
             yield
         finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
             for module, training in modes:
                 module.training = training
-            for buffer, before in buffers:
+            for module, name, buffer, before in buffers:
+                module._buffers[name] = buffer
                 if not torch.equal(buffer, before):
                     buffer.copy_(before)
 
@@ -120,17 +129,18 @@ def calls(model: nn.Module, x: Any) -> dict[str, Called]:
     return found
 
 
-def leaves(found: Mapping[str, Called]) -> list[str]:
+def leaves(found: Mapping[str, Called], n: int) -> list[str]:
     """Layers that are looked at where none are named: called modules inside which nothing else was called.
 
-    A module that is called several times gives `name`, `name#2`, …. Dropout and modules that only reshape are left out.
+    A module that is called several times gives `name`, `name#2`, …. Dropout, modules that only reshape, and those that do not
+    return a row for each of the n samples (embeddings of places, windows) are left out.
     """
     taken = [
         name
         for name, called in found.items()
         if not any(other.startswith(f"{name}.") for other in found)
         and not isinstance(called.module, PASSED_ON)
-        and None not in called.shapes
+        and all(shape and shape[0] == n for shape in called.shapes)
     ]
     return [name for _, name in sorted(pair for path in taken for pair in numbered(path, found[path]))]
 
@@ -146,7 +156,7 @@ def each_call(name: str, count: int) -> list[str]:
 
 
 def resolved(layers: Sequence[str], model: nn.Module, found: Mapping[str, Called]) -> list[str]:
-    """Names of layers with every call of a module that is called several times.
+    """Names of layers in the order of a pass, with every call of a module that is called several times.
 
     Raises:
         InputError: the model has no such module, or no pass calls it; the message names the nearest ones.
@@ -157,10 +167,32 @@ def resolved(layers: Sequence[str], model: nn.Module, found: Mapping[str, Called
         path, numbered = match["path"], match["call"] or match["part"]
         if path not in found:
             raise InputError(_unknown(layer, path, model, found))
+        if int(match["part"] or 0) >= found[path].parts:
+            raise InputError(f"layers: {layer}: {path} returns {found[path].parts} tensors, counted from 0")
         names += [layer] if numbered else each_call(layer, len(found[path].shapes))
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"layers: {', '.join(sorted(twice))} stands there twice")
-    return names
+    return sorted(names, key=lambda name: place(name, found))
+
+
+def place(layer: str, found: Mapping[str, Called]) -> tuple[int, int]:
+    """Where a layer stands in a pass: the number of its call, and of its tensor among those that the call returns.
+
+    Raises:
+        InputError: the module is not called so often.
+    """
+    match = NAME.fullmatch(layer)
+    places, call = found[match["path"]].places, int(match["call"] or 1)
+    if call > len(places):
+        raise InputError(f"layers: {layer}: it is called {len(places)} times in a pass")
+    return places[call - 1], int(match["part"] or 0)
+
+
+CHANNELS_FIRST = (
+    nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.GroupNorm,
+    nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd,
+    nn.modules.pooling._AdaptiveMaxPoolNd,
+)  # fmt: skip
 
 
 def _unknown(layer: str, path: str, model: nn.Module, found: Mapping[str, Called]) -> str:

@@ -44,13 +44,14 @@ class Own(nn.Module):
         self.function, self.build = function, imported(function, folder)
         self.arguments = (tuple(input_shape), classes, options)
         self.network = self._built()
-        found = calls(self.network, self._example(tuple(input_shape), classes or 1))
-        names = resolved(layers, self.network, found) if layers else leaves(found)
+        example = self._example(tuple(input_shape), classes or 1)
+        self.takes, found = example.dtype, calls(self.network, example)
+        names = resolved(layers, self.network, found) if layers else leaves(found, 2)
         self.layers = {name: f"network.{name}" for name in names}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of inputs (n, …)."""
-        return self.network(x)
+        """Logits (n, classes) of inputs (n, …), numbers or, where the network takes those, whole numbers."""
+        return self.network(x.to(self.takes))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Build the network anew, with torch's random numbers from the seed's own stream."""

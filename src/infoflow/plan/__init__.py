@@ -6,10 +6,10 @@ settings (`infoflow.config.jobs`), so that an edit reruns exactly what depends o
 
 from pathlib import Path
 
+from infoflow import studies
 from infoflow.config import Config, read
 from infoflow.config.loading import default_files
 from infoflow.errors import InputError
-from infoflow.plan import catalogue
 from infoflow.plan.documents import DocumentPlan
 from infoflow.plan.sources import sources
 from infoflow.storage.files import canonical_json
@@ -33,7 +33,7 @@ class Plan(DocumentPlan):
             InputError: an estimator or a stack does not fit its experiment, or a study has none.
         """
         for name in self.documents:
-            if catalogue.is_study(name) and not self.document_experiments(name):
+            if studies.is_study(name) and not self.document_experiments(name):
                 raise InputError(f"documents.{name}: a study without experiments; give some `document: {name}`")
         self.check_functions()
         self.train_jobs()

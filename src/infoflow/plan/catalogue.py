@@ -10,10 +10,10 @@ from types import ModuleType
 
 from infoflow.config.documents import Figure
 from infoflow.plan.sources import PACKAGE
+from infoflow.studies import package
 
 
 OF_INPUT = {"kde", "binning", "knn", "renyi", "linearised", "scalar_chain", "propagation"}  # kinds that see the input
-STUDY = "infoflow.documents.own"  # what stands for the folder of a study of one's own
 OF_STUDY = {
     "training": Figure(
         title="training", caption="Loss and accuracy: training samples solid, held-out ones dashed.", tables=["history"]
@@ -35,16 +35,6 @@ OF_STUDY = {
         caption="Distances within classes over all distances, effective rank, participation ratio, saturated share.",
     ),
 }  # fmt: skip
-
-
-def is_study(key: str) -> bool:
-    """Whether a document is a study of one's own: one without a folder."""
-    return not (PACKAGE / "documents" / key / "__init__.py").is_file()
-
-
-def package(key: str) -> str:
-    """The package of a document."""
-    return STUDY if is_study(key) else f"infoflow.documents.{key}"
 
 
 def of_study(experiment: str, point: str, estimators: Iterable[str]) -> dict[str, Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infoflow import studies
 from infoflow.config.documents import Figure
 from infoflow.config.jobs import (
     ClaimsExperiment,
@@ -42,7 +43,7 @@ class DocumentPlan(EstimatePlan):
 
     def claims_sources(self, document: str) -> list[str]:
         """Package files of a document's claims and tables."""
-        package = catalogue.package(document)
+        package = studies.package(document)
         return sources(package, f"{package}.claims", f"{package}.tables", "infoflow.verdicts.stage")
 
     def document_weights(self, document: str) -> list[str]:
@@ -119,7 +120,7 @@ class DocumentPlan(EstimatePlan):
 
     def figures_of(self, document: str) -> dict[str, Figure]:
         """Figures of a document by id: those whose experiments the config has."""
-        if catalogue.is_study(document):
+        if studies.is_study(document):
             names = self.document_experiments(document)
             controls = {f"{name}_{control}" for name in names for control in self.experiments[name].controls}
             return {
@@ -183,12 +184,12 @@ class DocumentPlan(EstimatePlan):
                 document: ReportDocument(
                     title=section.title,
                     citation=section.citation,
-                    study=catalogue.is_study(document),
+                    study=studies.is_study(document),
                     figures=self.figures_of(document),
                     experiments=self.document_experiments(document),
                     tables=self.tables(document),
                 )
-                for document, section in sorted(self.documents.items(), key=lambda item: not catalogue.is_study(item[0]))
+                for document, section in sorted(self.documents.items(), key=lambda item: not studies.is_study(item[0]))
             },
             datasets=self.datasets(),
             outputs=sorted({path for document in self.documents for path in self.outputs(document)}),
@@ -227,7 +228,7 @@ class DocumentPlan(EstimatePlan):
 
     def notebook_sources(self, document: str) -> list[str]:
         """Package files of a document's notebook: its figures, and what recomputes values of them from weights."""
-        modules = {f"{catalogue.package(document)}.figures", "infoflow.plotting", "infoflow.report.notebook"}
+        modules = {f"{studies.package(document)}.figures", "infoflow.plotting", "infoflow.report.notebook"}
         if self.needs_benchmark(document):
             return sources(*sorted(modules), "infoflow.truth")
         for name in self.document_experiments(document):
@@ -240,7 +241,7 @@ class DocumentPlan(EstimatePlan):
     def notebook_source(self, document: str) -> str:
         """The notebook of a document; of a study the template, where it has none of its own."""
         own = f"notebooks/{document}.ipynb"
-        return own if Path(own).is_file() or not catalogue.is_study(document) else "notebooks/your_own.ipynb"
+        return own if Path(own).is_file() or not studies.is_study(document) else "notebooks/your_own.ipynb"
 
     def report_sources(self) -> list[str]:
         """Package files of the page, and the errata of the documents, which it lists."""

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from infoflow import studies
 from infoflow.config.jobs import NotebookJob
 from infoflow.errors import InputError
-from infoflow.plan import catalogue
 from infoflow.plotting import notes, style
 from infoflow.verdicts.outcomes import OUTCOMES
 from infoflow.verdicts.selection import Selection
@@ -120,9 +120,9 @@ class Document:
     def _draw(self, figure: str, needs: str | None) -> Figure | None:
         if needs and needs not in {*self.table("curves")["experiment"], *self.table("curves")["quantity"]}:
             return None
-        module = importlib.import_module(f"{catalogue.package(self.key)}.figures")
+        module = importlib.import_module(f"{studies.package(self.key)}.figures")
         style.use()
-        drawn = module.draw(self, figure) if catalogue.is_study(self.key) else getattr(module, figure.lower())(self)
+        drawn = module.draw(self, figure) if studies.is_study(self.key) else getattr(module, figure.lower())(self)
         if self.rehearsal:
             notes.stamp(drawn, "rehearsal")
         return drawn

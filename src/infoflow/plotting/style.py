@@ -50,13 +50,13 @@ def save(figure: Figure, path: Path) -> None:
     """Write `path` as SVG and PNG, without dates, atomically; in a notebook show the PNG."""
     matplotlib.rcParams["svg.hashsalt"] = "infoflow"
     for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-        with atomic(path.with_suffix(f".{kind}")) as temporary:
+        with atomic(path.with_name(f"{path.name}.{kind}")) as temporary:  # a name may hold points
             figure.savefig(temporary, format=kind, metadata=metadata, facecolor="white")
     from IPython import get_ipython
     from IPython.display import Image, display
 
     if get_ipython() is not None:  # the notebook shows the file instead of drawing the figure again
-        display(Image(path.with_suffix(".png")))
+        display(Image(path.with_name(f"{path.name}.png")))
         plt.close(figure)
 
 

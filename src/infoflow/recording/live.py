@@ -14,17 +14,34 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from infoflow.data import continuous
 from infoflow.errors import InputError
 from infoflow.estimators._inputs import as_array, as_tensor
-from infoflow.models.hooks import capture, tensors
-from infoflow.models.inspection import calls, device_of, evaluation, inputs_on, leaves, resolved, run, unwrapped
+from infoflow.models.hooks import NAME, capture, tensors
+from infoflow.models.inspection import (
+    CHANNELS_FIRST,
+    calls,
+    device_of,
+    evaluation,
+    inputs_on,
+    leaves,
+    place,
+    resolved,
+    run,
+    unwrapped,
+)
 from infoflow.recording.recording import BLOCK, OUTPUT, Recording, by_map, held_at_once
 from infoflow.recording.samples import Samples
 from infoflow.recording.stores import Folder, Memory, Store
 
 Split = Literal["all", "train", "test"]
 Pool = str | Callable[[Tensor], Tensor]
-POOLS = ("mean", "max", "first", "last")
+POOLS: dict[str, Callable[[Tensor], Tensor]] = {  # over the last axis
+    "mean": lambda value: value.mean(-1),
+    "max": lambda value: value.amax(-1),
+    "first": lambda value: value[..., 0],
+    "last": lambda value: value[..., -1],
+}
 SPLITS = {"all": 2, "train": 0, "test": 1}  # as data sets number their parts
 
 
@@ -60,7 +77,7 @@ class GivenSamples(Samples):
         """Classes as numbers from 0, in the order of their names; targets stay numbers."""
         if self.y_given[0] is None:
             self.y, self.labels, self.classes = torch.zeros(len(self.x), dtype=torch.int64), None, None
-        elif isinstance(self.y_given[0], float):
+        elif continuous(np.array(self.y_given)):
             self.y, self.labels, self.classes = torch.tensor(self.y_given), None, None
         else:
             classes, codes = np.unique(np.array(self.y_given), return_inverse=True)
@@ -118,6 +135,9 @@ class LiveRecording(Recording):
         self.given = GivenSamples()
         self._tables: dict[tuple[int, Split], Any] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._numbers = 0
+        self._earlier: dict[str, Any] = {}  # what a folder held before: its shapes, and the snapshots of each part
+        self.taken: dict[str, list[int]] = {}  # snapshots of each part
         self._running: tuple[int, dict[str, Any]] | None = None  # the snapshot that is being taken, inputs of its parts
         _check_pool(pool)
         if isinstance(store, Folder) and store.description:
@@ -140,7 +160,7 @@ class LiveRecording(Recording):
         Args:
             epoch: number of the snapshot; an update where the recording has `steps_per_epoch`.
             x: inputs as the model takes them: a tensor (n, …), a tuple of arguments or a mapping of keywords.
-            y: classes (n,), numbers or names; floating-point numbers are continuous targets; None: no labels.
+            y: classes (n,), numbers or names; numbers with fractions are continuous targets; None: no labels.
             split: `train` and `test` in two calls record both parts.
 
         Raises:
@@ -151,38 +171,60 @@ class LiveRecording(Recording):
             raise InputError("snapshot: the recording is closed; take snapshots within its `with` block")
         if split not in SPLITS:
             raise InputError(f"split: expected {', '.join(SPLITS)}, found {split!r}")
-        x, n = _inputs(x)
+        x, n = inputs(x, self.model)
         labels = _labels(y, n)
         self._look(x)
         self._same(split, x, labels, n)
-        taken = self.epochs[self.seed]
+        self._go_on(number)
         with evaluation(self.model):
             self._running = number, {split: x}
             try:
                 if self.store is not None:
                     self._check_room(n)
                     self.store.put(number, split, self._values_of_part(split, torch.arange(n), self.layers))
-                if self.at_snapshot is not None:
-                    self.epochs[self.seed] = [number]
-                    self._tables[number, split] = self.at_snapshot(self, split)
+                self._estimate(number, split)
             finally:
                 self._running = None
-                self.epochs[self.seed] = taken
-        self.epochs[self.seed] = sorted({*taken, number})
+        self.taken[split] = sorted({*self.taken.get(split, []), number})
+        self.epochs = {self.seed: sorted(set().union(*self.taken.values()))}
         self._describe()
+
+    def _estimate(self, number: int, split: Split) -> None:
+        """Run the estimators that were asked for at every snapshot."""
+        if self.at_snapshot is None:
+            return
+        before = self.taken.get(split, [])
+        self.taken[split] = [number]
+        try:
+            self._tables[number, split] = self.at_snapshot(self, split)
+        finally:
+            self.taken[split] = before
+
+    def _go_on(self, number: int) -> None:
+        """Before the first snapshot in a folder that holds some: later ones are of another training, earlier ones are estimated."""
+        if not self._earlier:
+            return
+        self._earlier = {}
+        for part, taken in self.taken.items():
+            self.taken[part] = [epoch for epoch in taken if epoch < number]
+            for epoch in self.taken[part]:
+                self._estimate(epoch, part)
 
     def _look(self, x: Any) -> None:
         """Find the layers at the first snapshot, and their shapes."""
         if self._shapes:
             return
-        one = inputs_on(x, device_of(self.model), slice(0, 1))
-        found = calls(self.model, one)
+        few = inputs_on(x, device_of(self.model), slice(0, 2))  # of one alone a squeeze would take the axis
+        found = calls(self.model, few)
         asked = self.asked
         if isinstance(asked, Mapping):
-            resolved([path for path in asked.values() if path], self.model, found)
-            self.paths = dict(asked)
+            paths = {name: "" if path == OUTPUT else path for name, path in asked.items()}
+            for path in filter(None, paths.values()):
+                resolved([path], self.model, found)
+            inner = sorted((name for name in paths if paths[name]), key=lambda name: place(paths[name], found))
+            self.paths = {name: paths[name] for name in (*inner, *(name for name in paths if not paths[name]))}
         elif asked is None:
-            self.paths = {name: name for name in leaves(found)}
+            self.paths = {name: name for name in leaves(found, len(tensors(few)[0]))}
         else:
             inner = [name for name in asked if name != OUTPUT]
             self.paths = {name: name for name in resolved(inner, self.model, found)}
@@ -193,9 +235,15 @@ class LiveRecording(Recording):
         if self.layers and list(self.paths) != self.layers:
             raise InputError(f"layers: {self.store} was begun with {', '.join(self.layers)}; take another folder")
         self.layers = list(self.paths)
+        outputs = [shape for called in found.values() for shape in called.shapes if shape]
+        self._numbers = sum(math.prod(shape[1:]) for shape in outputs)  # that a pass makes of one sample
         with evaluation(self.model), capture(self.model, self.paths) as captured:
-            run(self.model, one)
-        self._shapes = {name: self._pooled(name, captured[name], 1).shape[1:] for name in self.layers}
+            run(self.model, few)
+        n = len(tensors(few)[0])
+        shapes = {name: tuple(by_map(self._pooled(name, captured[name], n)).shape[1:]) for name in self.layers}
+        if self._earlier and shapes != self._earlier["shapes"]:
+            raise InputError(f"layers: {self.store} holds other shapes than {shapes}: another network, or pool; take another folder")
+        self._shapes = shapes
 
     def _same(self, split: Split, x: Any, y: Tensor | np.ndarray | None, n: int) -> None:
         """Hold the samples of a part against those of the snapshots before."""
@@ -220,7 +268,7 @@ class LiveRecording(Recording):
             self.store.describe(
                 {
                     "layers": self.layers, "paths": self.paths, "seed": self.seed, "steps_per_epoch": self.steps_per_epoch,
-                    "parts": self.given.parts, "digests": self.given.digests, "snapshots": self.epochs[self.seed],
+                    "parts": self.given.parts, "digests": self.given.digests, "snapshots": self.taken,
                     "shapes": {name: list(shape) for name, shape in self._shapes.items()},
                 }
             )  # fmt: skip
@@ -231,7 +279,9 @@ class LiveRecording(Recording):
             raise InputError(f"{self.store}: holds seed {description['seed']}, not {self.seed}; take another folder")
         self.seed, self.steps_per_epoch = description["seed"], description["steps_per_epoch"]
         self.layers, self.paths = list(description["layers"]), dict(description["paths"])
-        self.epochs = {self.seed: list(description["snapshots"])}
+        self.taken = {part: list(taken) for part, taken in description["snapshots"].items()}
+        self.epochs = {self.seed: sorted(set().union(*self.taken.values()))}
+        self._earlier = {"shapes": {name: tuple(shape) for name, shape in description["shapes"].items()}}
         for part in description["parts"]:
             x, y = self.store.samples(part)
             self.given.add(part, x, y, description["digests"][part])
@@ -251,6 +301,12 @@ class LiveRecording(Recording):
 
     def report(self, seed: int, snapshots: int) -> None:
         """As in the base class; a notebook needs no log."""
+
+    def snapshots(self, seed: int, samples: str) -> list[int]:
+        """As in the base class; of all samples those that every part has."""
+        if samples in self.taken:
+            return self.taken[samples]
+        return sorted(set.intersection(*map(set, self.taken.values()))) if samples == "all" and self.taken else []
 
     def samples(self, seed: int) -> Samples:
         """The samples of the network."""
@@ -307,27 +363,26 @@ class LiveRecording(Recording):
                 start += len(block)
             yield from values.items()
 
+    def _module(self, layer: str) -> nn.Module | None:
+        """The module of a layer."""
+        return dict(self.model.named_modules()).get(NAME.fullmatch(self.paths[layer])["path"])
+
     def _block(self) -> int:
         """Samples of one pass."""
-        if self.batch_size is not None:
-            return self.batch_size
-        return max(1, min(1024, BLOCK // max(1, sum(math.prod(shape) for shape in self._shapes.values()))))
+        return self.batch_size or max(1, min(1024, BLOCK // max(1, self._numbers)))
 
     def _pooled(self, layer: str, value: Tensor, n: int) -> Tensor:
         """A layer's values of n samples as floating-point numbers, sequences and maps pooled where asked."""
         how = self.pool.get(layer) if isinstance(self.pool, Mapping) else self.pool
-        if value.is_complex():
-            raise InputError(f"layer {layer}: complex values; name a layer of real ones, or pool={{{layer!r}: torch.abs}}")
-        value = value if value.dtype in (torch.float32, torch.float64) else value.float()
         if callable(how):
             value = how(value)
         elif how is not None and value.dim() > 2:
-            axes = 1 if value.dim() == 3 else tuple(range(2, value.dim()))
-            picked = {"first": 0, "last": -1}
-            if how in picked:
-                value = value.movedim(axes, 1)[:, picked[how]] if axes == 1 else value.flatten(2)[..., picked[how]]
-            else:
-                value = value.mean(axes) if how == "mean" else value.amax(axes)
+            # maps (n, channels, places), or sequences (n, tokens, width)
+            maps = value.dim() > 3 or isinstance(self._module(layer), CHANNELS_FIRST)
+            value = POOLS[how](value.flatten(2) if maps else value.transpose(1, 2))
+        if value.is_complex():
+            raise InputError(f"layer {layer}: complex values; name a layer of real ones, or pool={{{layer!r}: torch.abs}}")
+        value = value if value.dtype in (torch.float32, torch.float64) else value.float()
         if not value.dim() or len(value) != n:
             raise InputError(
                 f"layer {layer}: returns {tuple(value.shape)} for {n} samples; the first axis must be the samples: "
@@ -381,29 +436,31 @@ def _number(epoch: Any) -> int:
     return number
 
 
-def _inputs(x: Any) -> tuple[Any, int]:
-    """Inputs with arrays as tensors, and the number of samples.
+def inputs(x: Any, model: nn.Module) -> tuple[Any, int]:
+    """Inputs with arrays as tensors of the model's precision, and the number of samples.
 
     Raises:
         InputError: there are no samples, or tensors of different length.
     """
+    kind = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     if isinstance(x, Mapping):
-        x = {key: _tensor(value) for key, value in x.items()}
-    elif isinstance(x, tuple):
-        x = tuple(_tensor(value) for value in x)
+        x = {key: _tensor(value, kind) for key, value in x.items()}
+    elif isinstance(x, tuple) or (isinstance(x, list) and any(isinstance(value, Tensor) for value in x)):
+        x = tuple(_tensor(value, kind) for value in x)  # what a loader yields
     else:
-        x = _tensor(x)
+        x = _tensor(x, kind)
     lengths = {len(tensor) if tensor.dim() else 0 for tensor in tensors(x)}
     if len(lengths) != 1 or 0 in lengths:
         raise InputError(f"x: expected tensors (n, …) with the same number of samples, found lengths {sorted(lengths)}")
     return x, lengths.pop()
 
 
-def _tensor(value: Any) -> Any:
+def _tensor(value: Any, kind: torch.dtype) -> Any:
     if isinstance(value, (Tensor, str, int, float, bool, type(None))):
         return value
     try:
-        return as_tensor(value, "x")
+        tensor = as_tensor(value, "x")
+        return tensor.to(kind) if tensor.is_floating_point() else tensor
     except ValueError as error:
         raise InputError(f"{error}; of a DataLoader take the samples out first: x, y = next(iter(loader))") from None
 

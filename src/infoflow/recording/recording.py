@@ -48,6 +48,10 @@ class Recording:
         """The samples of a seed's network."""
         return self.probe.samples(seed)
 
+    def snapshots(self, seed: int, samples: str) -> list[int]:
+        """Snapshots of a seed that hold a part of the samples."""
+        return self.epochs[seed]
+
     def values(self, seed: int, snapshot: int, index: Tensor, layers: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
         """Noiseless values (n, maps, size) of each layer in order, (n, 1, width) of dense ones.
 
@@ -155,8 +159,8 @@ class FromWeights(Recording):
 
     def _inputs(self, seed: int, index: Tensor) -> tuple[Tensor, ...]:
         precision = self.network.precision
-        given = self.samples(seed).inputs(index)
-        return tuple(x.to(precision) if x.is_floating_point() else x for x in given)
+        x, *lengths = self.samples(seed).inputs(index)
+        return (x.to(precision), *lengths)
 
     def _paths(self, layers: Collection[str]) -> dict[str, str]:
         """Modules of layers; the output is that of the whole network."""

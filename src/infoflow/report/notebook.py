@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infoflow import studies
 from infoflow.config.jobs import NotebookJob
 from infoflow.errors import InputError
-from infoflow.plan import catalogue
 from infoflow.runtime.forkserver import SOCKET
 from infoflow.storage.files import atomic, canonical_json, write_json
 
@@ -37,7 +37,7 @@ def execute(job: NotebookJob, source: str, executed: str, output: str, results: 
         os.environ[name] = str(Path(executed).parent.absolute() / ".ipython")
     kernels = contextlib.nullcontext("python3") if SOCKET not in os.environ else _warm_kernel()
     parameters = {"results": results, "save_to": figures, "settings": canonical_json(job.model_dump())}
-    if catalogue.is_study(job.document):
+    if studies.is_study(job.document):
         parameters["document"] = job.document  # studies share a notebook
     Path(executed).parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from infoflow import studies
 from infoflow.config.documents import Figure
 from infoflow.config.jobs import ReportDocument, ReportJob
-from infoflow.plan import catalogue
 from infoflow.report.manifest import datasets, manifest
 from infoflow.storage.files import atomic, write_json
 from infoflow.storage.tables import write_table
@@ -40,7 +40,7 @@ def errata_of(documents: Iterable[str]) -> pd.DataFrame:
     """The errata of all documents that have some."""
     tables = []
     for key in documents:
-        name = f"{catalogue.package(key)}.errata"
+        name = f"{studies.package(key)}.errata"
         if importlib.util.find_spec(name):
             tables.append(errata_table(key, importlib.import_module(name).ERRATA))
     return pd.concat(tables, ignore_index=True) if tables else errata_table("", ())

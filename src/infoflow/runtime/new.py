@@ -73,6 +73,8 @@ def write(
     network = network or _ask(f"network ({', '.join(NETWORKS)}, or module:function)", "cnn", "--network")
     if network not in NETWORKS and not re.fullmatch(r"[\w.]+:\w+", network):
         raise InputError(f"--network: expected {', '.join(NETWORKS)} or module:function, found {network!r}")
+    if checkpoints and network in NETWORKS:
+        raise InputError("--checkpoints: give the network that was trained, --network module:function")
     dataset = f"{name}_data" if data in DATA else data
     section = f"\ndatasets:\n  {dataset}: {DATA[data].format(path=path)}\n" if data in DATA else ""
     own = f'{{kind: python, function: "{network}"}}  # layers: [...] chooses some of the leaves'

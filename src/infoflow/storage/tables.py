@@ -17,7 +17,7 @@ COLUMNS = {
     "seed": "int32", "epoch": "int32", "step": "Int64", "layer": "str", "depth": "int16", "part": "str", "samples": "str",
     "quantity": "str", "estimator": "str", "settings": "str", "kind": "str", "refers_to": "str",
     "value": "float64", "std_error": "float64", "per_batch": "object", "bias_bound": "float64", "unit": "str", "n": "Int64",
-    "ceiling": "float64", "saturation": "float64", "ties": "Int64", "relative_width": "float64", "flag": "str",
+    "ceiling": "float64", "saturation": "float64", "ties": "Int64", "width": "float64", "relative_width": "float64", "flag": "str",
 }  # fmt: skip
 
 KEY = (
@@ -36,7 +36,7 @@ NAMES = ("experiment", "point", "variant")
 DEFAULTS = {
     "step": pd.NA, "part": "layer", "samples": "all", "per_batch": None, "settings": "{}", "kind": "point", "refers_to": "population", "std_error": 0.0,
     "bias_bound": 0.0, "unit": "nats", "n": pd.NA, "ceiling": np.nan, "saturation": np.nan, "ties": pd.NA,
-    "relative_width": np.nan, "flag": "",
+    "width": np.nan, "relative_width": np.nan, "flag": "",
 }  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def tidy(
 ) -> pd.DataFrame:
     """Rows as a table with every column, those that are not given at their default.
 
+    `width` is that of a bin or of the noise, in the layer's own units, `relative_width` the same over the layer's spread.
     `flag` says why a value means little: one of `infoflow.estimators.FLAGS`, or "small_delta" (error signals below a tenth
     of their kernel width); empty: nothing found. A value is saturated, or flat, within 1 % of its ceiling, or of 0 (a Rényi
     entropy within 2 % of log2 n, or of 0).

@@ -89,11 +89,10 @@ def read(path: str) -> Mapping[str, Any]:
 
 def unwrapped(state: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     """A state without the prefix that wrapping a network puts before every name."""
-    made = dict(state)
     for prefix in PREFIXES:
-        if made and all(name.startswith(prefix) for name in made) and not any(n.startswith(prefix) for n in names):
-            made = {name.removeprefix(prefix): value for name, value in made.items()}
-    return made
+        if state and all(n.startswith(prefix) for n in state) and not any(n.startswith(prefix) for n in names):
+            return unwrapped({name.removeprefix(prefix): value for name, value in state.items()}, names)
+    return dict(state)
 
 
 def _some(word: str, names: list[str]) -> str:

@@ -79,6 +79,8 @@ class Folds(ensemble.Ensemble):
     def _steps(self, order: Tensor, noise: None, done: int) -> Iterator[int]:
         """One epoch of samples (seeds, samples); yields how many are done after each step."""
         repeats, size = len(self.points), self.training.batch_size
+        if self.training.frozen:
+            return
         for start in range(done, order.shape[1], size):
             index = order[:, start : start + size]  # (seeds, batch)
             x = self.x[self.fold[:, None], index]

@@ -150,6 +150,8 @@ class Sequences:
         if self.within is not None:  # an interrupted epoch goes on where its stream was
             self.stream.set_state(self.within)
             self.within = None
+        if self.training.frozen:
+            batches, self.last_loss = [], torch.zeros(())
         for index in batches[self.done :]:
             self.model.train()
             frames, lengths = padded(self.frames, self.offsets, index)

@@ -107,6 +107,11 @@ class Ensemble:
         arrays, self.data = read_h5(dataset, scaled=False)  # whole numbers stay so: a quarter of the memory
         x, y, split = (torch.from_numpy(arrays[name]) for name in ("x", "y", "split"))
         own = y.dim() == 2  # each seed has drawn its own samples
+        if self.training.loss != "mse" and y.is_floating_point():
+            raise InputError(
+                f"experiments.{self.job.experiment}.training.loss: {self.training.loss} is of classes, and {dataset} holds "
+                "continuous targets; take loss: mse"
+            )
         if own and len(x) < self.names.stop:
             raise InputError(
                 f"{dataset}: holds draws for {len(x)} seeds, the experiment asks for {self.names.stop}; raise datasets.….seeds"
@@ -278,7 +283,7 @@ class Ensemble:
 
     def _inputs(self, x: Tensor) -> Tensor:
         """Inputs as the networks take them."""
-        return x.float() / float(self.data["x_divisor"]) if "x_divisor" in self.data else x
+        return x.float() / float(self.data["x_divisor"]) if "x_divisor" in self.data else x.float()
 
     def _rows(self, index: Tensor) -> Tensor:
         """Training samples (seeds, batch, …) of an index (seeds, batch)."""

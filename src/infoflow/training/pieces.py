@@ -45,14 +45,16 @@ class RateDistortion:
             raise InputError(f"variance: expected a number above 0, found {variance!r}")
         if not layers and not output:
             raise InputError("layers: none; name some of infoflow.layers(model, x), or output=True")
-        self.model, self.names = unwrapped(model), {name: name for name in layers}
+        self.model, self.inner, self.names = model, unwrapped(model), {name: name for name in layers}
+        if "_orig_mod" in model._modules:
+            raise InputError("model: it is compiled, which hides its layers; give the module that was compiled")
         self.variance, self.alpha, self.output = variance, alpha, output
-        with capture(self.model, self.names):  # names that do not exist are refused at once
+        with capture(self.inner, self.names):  # names that do not exist are refused at once
             pass
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The model's output for a batch (n, …), and the rate in bits, 0-d; both with gradients."""
-        with capture(self.model, self.names) as captured:
+        with capture(self.inner, self.names) as captured:
             output = self.model(x)
         values = [captured[name] for name in self.names]
         if self.output:
@@ -69,7 +71,7 @@ def orthonormal_step(model: nn.Module, strength: float) -> None:
     are the matrix (maps, all the rest).
 
     Args:
-        model: any `torch.nn.Module`; the last of its weights, the read-out, stays as it is.
+        model: any `torch.nn.Module`; of its linear and convolutional layers the last one, the read-out, stays as it is.
         strength: α, small beside 1.
 
     Raises:
@@ -77,6 +79,8 @@ def orthonormal_step(model: nn.Module, strength: float) -> None:
     """
     if not strength > 0:
         raise InputError(f"strength: expected a number above 0, found {strength!r}")
-    weights = [weight for weight in model.parameters() if weight.dim() > 1]
-    for weight in weights[:-1]:
-        towards_orthonormal(weight.flatten(1)[None], strength)
+    layers = [module for module in model.modules() if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd))]
+    for layer in layers[:-1]:
+        moved = layer.weight.detach().flatten(1)[None].clone()  # a view would be a copy in some memory formats
+        towards_orthonormal(moved, strength)
+        layer.weight.copy_(moved.view(layer.weight.shape))

@@ -53,7 +53,9 @@ def ledger(tables: Sequence[pd.DataFrame], control: Sequence[pd.DataFrame] = ())
         for one in asked(tables, control)
     ]  # fmt: skip
     if not rows:
-        raise InputError("tables: hold no I_XT, H_T, h_T or I_TY over at least three snapshots; nothing can be asked")
+        raise InputError(
+            "tables: hold no I_XT, H_T, h_T or I_TY at three snapshots at least that all of them share; nothing can be asked"
+        )
     return pd.DataFrame(rows)
 
 
@@ -87,7 +89,8 @@ def asked(tables: Sequence[pd.DataFrame], control: Sequence[pd.DataFrame] = (), 
     beside = _joined(control, "control") if len(control) else None
     whole = whole[(whole["part"] == "layer") & whole["kind"].isin(KINDS)]
     for key, rows in whole.groupby(SERIES, sort=False):
-        if key[-1] not in asked_of(whole[whole["estimator"] == key[0]]) or rows["epoch"].nunique() < 3:
+        shared = rows.groupby(["layer", "epoch"])["seed"].nunique() == len(tables)
+        if key[-1] not in asked_of(whole[whole["estimator"] == key[0]]) or shared.groupby("layer").sum().min() < 3:
             continue
         series = dict(zip(SERIES, key, strict=True))
         other = None if beside is None else _matching(beside, series)
@@ -110,7 +113,8 @@ def _joined(tables: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:
     layers = [set(table["layer"]) for table in tables]
     if any(one != layers[0] for one in layers):
         raise InputError(f"{name}: the tables are of networks with different layers; decide over networks of one kind")
-    return pd.concat([table.assign(seed=k) for k, table in enumerate(tables)], ignore_index=True)
+    whole = pd.concat([table.assign(seed=k) for k, table in enumerate(tables)], ignore_index=True)
+    return whole.assign(std_error=whole["std_error"].fillna(0.0))  # of a single mini-batch nobody knows it
 
 
 def _matching(table: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame | None:

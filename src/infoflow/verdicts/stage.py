@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 
+from infoflow import studies
 from infoflow.config.jobs import ClaimsJob
-from infoflow.plan import catalogue
 from infoflow.storage.tables import write_table
 from infoflow.verdicts.results import Results
 from infoflow.verdicts.rule import ledger, verdicts
@@ -13,13 +13,13 @@ from infoflow.verdicts.rule import ledger, verdicts
 
 def run(job: ClaimsJob, output: str, tables: str) -> None:
     """Decide every claim of a document and write its verdicts and tables."""
-    package = catalogue.package(job.document)
+    package = studies.package(job.document)
     claims = importlib.import_module(f"{package}.claims")
     results = Results(job)
     study = claims.study(results)
     for name, table in importlib.import_module(f"{package}.tables").tables(study).items():
         write_table(f"{tables}/{name}.parquet", table)
-    if catalogue.is_study(job.document):
+    if studies.is_study(job.document):
         rows = claims.rows(study)
     else:
         rows = verdicts(claims.__name__, study, results.has, rehearsal=job.rehearsal)

@@ -128,6 +128,11 @@ def test_objects_are_never_unpickled(tmp_path):
         arrays.make(job(tmp_path, "a.npz"))
 
 
+def test_the_index_that_pandas_writes_is_no_input(tmp_path, samples):
+    pd.DataFrame(samples[0]).assign(y=samples[1]).to_csv(tmp_path / "a.csv")
+    assert arrays.make(job(tmp_path, "a.csv"))[0]["x"].shape == (N, 4)
+
+
 def test_columns_of_words_are_named(tmp_path):
     pd.DataFrame({"a": ["u", "v"] * 15, "b": 1.0, "y": [0, 1] * 15}).to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(InputError, match="the columns a hold no numbers"):

@@ -96,6 +96,21 @@ def test_a_module_that_is_nowhere_is_named(tmp_path):
         functions.imported("nowhere_at_all:build", str(tmp_path))
 
 
+def test_relative_imports_are_followed(tmp_path):
+    package = tmp_path / "pkg"
+    package.mkdir()
+    for name, text in (("__init__", ""), ("nets", "from .blocks import block\nfrom . import more\n"), ("blocks", ""), ("more", "")):
+        (package / f"{name}.py").write_text(text, encoding="utf-8")
+    found = functions.sources("pkg.nets:build", str(tmp_path))
+    assert [path.rsplit("/", 1)[1] for path in found] == ["__init__.py", "blocks.py", "more.py", "nets.py"]
+
+
+def test_whole_numbers_reach_a_network_of_numbers(folder):
+    network = build(section("mlp", folder), (5,), 3)
+    assert network.eval()(torch.ones(2, 5, dtype=torch.int64)).shape == (2, 3)
+    assert build(section("tokens", folder), (6,), 3)(torch.ones(2, 6)).shape == (2, 3)
+
+
 def test_initial_weights_come_from_the_seed_alone(folder):
     one, other, third = (build(section("mlp", folder), (5,), 3) for _ in range(3))
     torch.manual_seed(1)
@@ -183,7 +198,7 @@ def elsewhere(folder, kind, seed, wrap="", within=None):
 
 @pytest.mark.parametrize(
     ("kind", "wrap", "within"),
-    [("pt", "", None), ("safetensors", "", None), ("pt", "module.", "state_dict"), ("pt", "model.", "state_dict")],
+    [("pt", "", None), ("safetensors", "", None), ("pt", "module.", "state_dict"), ("pt", "_orig_mod.module.", "state_dict")],
 )
 def test_checkpoints_are_read_as_a_training_of_ours(folder, kind, wrap, within):
     states = {seed: elsewhere(folder, kind, seed, wrap, within) for seed in range(2)}

@@ -11,6 +11,7 @@ from infoflow.plan import catalogue
 from infoflow.plotting.document import Document
 from infoflow.report.page import figure_card
 from infoflow.storage.files import canonical_json
+from infoflow.studies import is_study, package
 from infoflow.verdicts import rule
 
 PLAN = plan()
@@ -56,7 +57,8 @@ def test_the_page_says_what_made_a_figure(document, figure, tmp_path):
     section = PLAN.figures_of(document)[figure]
     settings = PLAN.report_settings().documents[document]
     card = figure_card(document, figure, settings.figures[figure], settings, rule.ledger(document, []), tmp_path)
-    assert f"<code>infoflow.documents.{document}.figures.{figure.lower()}</code>" in card
+    function = figure.rsplit("-", 1)[1] if is_study(document) else figure.lower()
+    assert f"<code>{package(document)}.figures.{function}</code>" in card
     assert (ROOT / f"configs/documents/{document}.yaml").is_file()
     assert (f"configs/documents/{document}.yaml" in card) == bool(section.experiments)
     assert all(f"experiments.{name}<" in card for name in section.experiments)
@@ -65,8 +67,8 @@ def test_the_page_says_what_made_a_figure(document, figure, tmp_path):
 
 @pytest.mark.parametrize("document", list(PLAN.documents))
 def test_every_figure_says_what_it_shows_and_reads_what_there_is(document):
-    figures, module = catalogue.figures(document), catalogue.document(document)
-    whole = plan(load(ROOT / "configs/paper.yaml").values)
+    whole, module = plan(load(ROOT / "configs/paper.yaml").values), catalogue.document(document)
+    figures = whole.figures_of(document) if is_study(document) else catalogue.figures(document)
     for figure in figures.values():
         assert figure.title
         assert figure.caption

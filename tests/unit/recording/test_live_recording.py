@@ -103,13 +103,14 @@ def test_buffers_that_a_pass_changes_are_put_back(data):
             self.register_buffer("passes", torch.zeros(()))
 
         def forward(self, x):
-            self.passes += 1
+            self.passes = self.passes + 1
             return self.fc(x.flatten(1))
 
     counting = Counting()
     with infoflow.record(counting) as recording:
         recording.snapshot(0, *data)
     assert counting.passes == 0
+    assert counting.state_dict()["passes"] == 0
 
 
 def test_a_training_is_the_same_with_and_without_a_recording(data):
@@ -166,6 +167,7 @@ def test_train_and_test_are_recorded_side_by_side(net, data):
         (["unused"], "no pass in evaluation mode calls this module"),
         (["fc", "fc"], "stands there twice"),
         (["act#3"], "it is called 2 times in a pass"),
+        (["fc[1]"], "fc returns 1 tensors, counted from 0"),
         ([], "name some of infoflow.layers"),
     ],
 )
@@ -225,6 +227,84 @@ def test_memory_is_limited_before_a_pass(net, data):
     with infoflow.record(net, memory=1000) as recording, pytest.raises(InputError, match="stream to disk"):
         recording.snapshot(0, *data)
     assert recording.epochs == {0: []}
+
+
+def test_layers_stand_in_the_order_of_a_pass(net, data):
+    for asked in (["out", "act", "conv", "fc"], {"d": "out", "a": "act", "b": "conv", "c": "fc"}):
+        with infoflow.record(net, asked) as recording:
+            recording.snapshot(0, *data)
+        paths = list(recording.paths.values())
+        assert paths == (["conv", "act", "fc", "act#2", "out"] if isinstance(asked, list) else ["conv", "act", "fc", "out"])
+
+
+def test_a_part_may_be_recorded_less_often(net, data):
+    x, y = data
+    with infoflow.record(net, ["fc"]) as recording:
+        for epoch in range(6):
+            recording.snapshot(epoch, x[:20], y[:20], split="train")
+            if epoch % 2 == 0:
+                recording.snapshot(epoch, x[20:], y[20:], split="test")
+    table = infoflow.estimate(recording, [{"kind": "kde", "variances": [0.1]}])
+    epochs = table.groupby("samples")["epoch"].unique()
+    assert sorted(epochs["train"]) == list(range(6))
+    assert sorted(epochs["test"]) == [0, 2, 4]
+    whole = infoflow.estimate(recording, [{"kind": "kde", "variances": [0.1]}], samples=["all"])
+    assert sorted(whole["epoch"].unique()) == [0, 2, 4]
+
+
+def test_a_restarted_loop_replaces_what_came_later(net, data, tmp_path):
+    asked = ["kde"]
+    with infoflow.record(net, ["fc"], to=tmp_path / "a", estimate=asked) as recording:
+        for epoch in range(5):
+            recording.snapshot(epoch, *data)
+    with torch.no_grad():
+        net.fc.weight.mul_(2)
+    with infoflow.record(net, ["fc"], to=tmp_path / "a", estimate=asked) as again:
+        again.snapshot(2, *data)
+    assert again.epochs == {0: [0, 1, 2]}
+    assert sorted(again.table["epoch"].unique()) == [0, 1, 2]
+    before, after = (table[table["epoch"] == 1].reset_index(drop=True) for table in (recording.table, again.table))
+    pd.testing.assert_frame_equal(before, after)  # the widths are those of the first snapshot
+    net.fc = nn.Linear(3 * 16, 6)
+    net.out = nn.Linear(6, 3)
+    with infoflow.record(net, ["fc"], to=tmp_path / "a") as other, pytest.raises(InputError, match="holds other shapes"):
+        other.snapshot(3, *data)
+
+
+def test_what_cannot_be_estimated_is_said_before_training(net):
+    with pytest.raises(InputError, match=r"did you mean 'kde'\?"):
+        infoflow.record(net, estimate=["kdee"])
+
+
+def test_maps_of_one_dimension_are_pooled_over_their_places():
+    net, x = nn.Sequential(nn.Conv1d(2, 5, 3)), torch.randn(N, 2, 9)
+    with infoflow.record(net, ["0"], pool="mean") as recording:
+        recording.snapshot(0, x)
+    torch.testing.assert_close(values(recording, 0, "0")[:, 0], net(x).detach().mean(2))
+
+
+def test_rows_that_are_no_samples_are_left_out_of_the_leaves():
+    class Placed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens, self.places, self.out = nn.Embedding(7, 4), nn.Embedding(5, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.out((self.tokens(x) + self.places(torch.arange(5)[None])).mean(1))
+
+    with infoflow.record(Placed()) as recording:
+        recording.snapshot(0, torch.randint(7, (N, 5)))
+    assert recording.layers == ["tokens", "out"]
+
+
+def test_padded_sequences_of_a_transformer():
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1)
+    mask = torch.arange(5)[None] >= torch.arange(1, N + 1)[:, None].clamp(max=5)
+    inputs = {"src": torch.randn(N, 5, 8), "src_key_padding_mask": mask}
+    with infoflow.record(encoder, ["layers.0"], pool="first") as recording:
+        recording.snapshot(0, inputs)
+    assert values(recording, 0, "layers.0").shape == (N, 1, 8)
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_a_folder_holds_the_same_and_is_gone_on_with(net, data, tmp_path):
@@ -380,8 +460,8 @@ def test_a_recording_of_a_folder_says_what_it_holds(net, data, tmp_path):
         recording.snapshot(2, *data)
     facts = json.loads((tmp_path / "recording.json").read_text(encoding="utf-8"))
     assert facts["layers"] == ["fc"]
-    assert facts["snapshots"] == [2]
-    assert facts["shapes"] == {"fc": [5]}
+    assert facts["snapshots"] == {"all": [2]}
+    assert facts["shapes"] == {"fc": [1, 5]}
 
 
 def test_estimates_are_those_of_the_functions(net, data):

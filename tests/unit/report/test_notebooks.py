@@ -5,6 +5,8 @@ import json
 import pytest
 from factories import ROOT, config, plan
 
+from infoflow.studies import is_study
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -26,6 +28,9 @@ def test_every_figure_is_shown():
         text = "\n".join(code(json.loads(path.read_text(encoding="utf-8"))))
         figures = plan().figures_of(path.stem)
         assert figures
+        if is_study(path.stem):
+            assert "for figure in doc.figures:\n    doc.show(figure)" in text
+            continue
         for figure in figures:
             assert f'doc.show("{figure}"' in text
 

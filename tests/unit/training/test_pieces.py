@@ -76,6 +76,20 @@ def test_the_step_makes_rows_orthonormal_but_not_those_of_the_read_out(net):
     assert torch.equal(net[5].weight, readout)
 
 
+def test_the_step_reaches_every_memory_format_and_leaves_embeddings_alone():
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(3, 2)).to(memory_format=torch.channels_last)
+    net.register_parameter("places", nn.Parameter(torch.ones(4, 4)))
+    before = net[0].weight.clone()
+    orthonormal_step(net, 0.1)
+    assert not torch.equal(net[0].weight, before)
+    assert torch.equal(net.places, torch.ones(4, 4))
+
+
+def test_a_compiled_model_is_refused(net):
+    with pytest.raises(InputError, match="it is compiled"):
+        RateDistortion(torch.compile(net, backend="eager"), ["1"], variance=1.0)
+
+
 def test_the_step_is_the_formula(net):
     w = net[3].weight.detach().clone()
     orthonormal_step(net, 0.01)

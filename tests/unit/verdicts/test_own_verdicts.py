@@ -75,6 +75,17 @@ def test_the_margin_is_the_same_in_bits():
     assert outcome(ledger, "compresses")["margin"] == pytest.approx(0.1 / np.log(2))
 
 
+def test_unknown_errors_of_single_batches_spoil_nothing():
+    networks = [table(0.8, seed=k).assign(std_error=np.nan) for k in range(6)]
+    control = [table(0.0, seed=10 + k).assign(std_error=np.nan) for k in range(6)]
+    assert outcome(infoflow.decide(networks, control), "compresses")["outcome"] == "holds"
+
+
+def test_tables_that_share_no_snapshots_are_refused():
+    with pytest.raises(InputError, match="at three snapshots"):
+        infoflow.decide([table(0.5), table(0.5).assign(epoch=EPOCHS.repeat(4)[: 4 * 12] + 100)])
+
+
 def test_values_at_their_ceiling_say_nothing():
     networks = [table(0.0, seed=k).assign(value=4.99, flag="saturated") for k in range(6)]
     ledger = infoflow.decide(networks)

@@ -43,10 +43,12 @@ def _of_point(results: Results, name: str, point: str) -> Iterator[Row]:
     tables = _by_network(results, name, point)
     if not tables:
         return
-    first = next((e for e in experiment.estimators if e in set(tables[0]["estimator"])), "")
     for control in experiment.controls or [""]:
         beside = _by_network(results, control, point) if control else []
-        for one in asked(tables, beside, control.removeprefix(f"{name}_") or "none was asked for"):
+        questions = list(asked(tables, beside, control.removeprefix(f"{name}_") or "none was asked for"))
+        asking = {one.series["estimator"] for one in questions}
+        first = next((estimator for estimator in experiment.estimators if estimator in asking), "")
+        for one in questions:
             kind = "" if one.series["kind"] == "point" else one.series["kind"]
             words = [one.series["estimator"], kind, control and f"beside {control.removeprefix(name).strip('_')}"]
             question = replace(one.question, part=" ".join(filter(None, words)))
