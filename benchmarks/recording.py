@@ -1,6 +1,6 @@
 """What a snapshot costs: ResNet-18 on 32 × 32 images, 1000 probe samples, estimated at once, beside an epoch of 50 000 images.
 
-    python benchmarks/recording.py            # writes benchmarks/recording.md
+python benchmarks/recording.py            # writes benchmarks/recording.md
 """
 
 import time

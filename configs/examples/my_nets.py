@@ -28,6 +28,7 @@ class Lstm(nn.Module):
         self.readout = nn.Linear(hidden, classes)
 
     def forward(self, x):
+        """Logits of sequences (n, steps, features)."""
         states, _ = self.lstm(x)
         return self.readout(states[:, -1])
 
@@ -50,6 +51,7 @@ class Attention(nn.Module):
         self.readout = nn.Linear(width, classes)
 
     def forward(self, x):
+        """Logits of images (n, channels, side, side)."""
         tokens = self.patches(x).flatten(2).transpose(1, 2) + self.places  # (n, tokens, width)
         for block in self.blocks:
             tokens = block(tokens)

@@ -62,7 +62,6 @@ def record(
     """
     store = Folder(to) if to is not None else Memory(memory) if estimate is None else None
 
-
     warned: set[tuple[str, str]] = set()
     if estimate is not None:
         live.check(estimate)
@@ -96,7 +95,9 @@ def estimate(
     if isinstance(recording, (str, Path)):
         recording = open_folder(recording)
     if not isinstance(recording, LiveRecording):
-        raise InputError(f"recording: expected what infoflow.record returns, or its folder, found {type(recording).__name__}")
+        raise InputError(
+            f"recording: expected what infoflow.record returns, or its folder, found {type(recording).__name__}"
+        )
     return live.estimate(recording, estimators, samples=samples, layers=layers, seed=seed)
 
 

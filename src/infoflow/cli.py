@@ -148,7 +148,9 @@ def command_parser() -> argparse.ArgumentParser:
     diff_parser.add_argument("--all", action="store_true", help="also verdicts that did not move")
     new_parser = add(new)
     new_parser.add_argument("name", help="of the study, for example my_study")
-    new_parser.add_argument("--data", help="arrays, images, speech or music of your own, or mnist, fashion_mnist, svhn, szt12, fma")
+    new_parser.add_argument(
+        "--data", help="arrays, images, speech or music of your own, or mnist, fashion_mnist, svhn, szt12, fma"
+    )
     new_parser.add_argument("--path", help="of your own data, below data_root or absolute")
     new_parser.add_argument("--network", help="mlp, cnn or blstm, or module:function of your own")
     new_parser.add_argument("--checkpoints", help="files of a network that was trained elsewhere")

@@ -80,8 +80,12 @@ def test_a_function_beside_the_overlay_is_found_and_is_an_input(planned, tmp_pat
 
 
 def test_a_module_that_is_nowhere_is_named_before_anything_runs(planned):
-    experiments = {"net": STUDY["experiments"]["net"] | {"model": {"kind": "python", "function": "absent_module:build"}}}
-    with pytest.raises(InputError, match=r"experiments\.net\.model: function 'absent_module:build': no module absent_module"):
+    experiments = {
+        "net": STUDY["experiments"]["net"] | {"model": {"kind": "python", "function": "absent_module:build"}}
+    }
+    with pytest.raises(
+        InputError, match=r"experiments\.net\.model: function 'absent_module:build': no module absent_module"
+    ):
         planned(experiments=experiments)
     with pytest.raises(InputError, match=r"estimators\.own"):
         planned(estimators={"own": {"kind": "python", "function": "absent_module:f"}})
@@ -89,7 +93,9 @@ def test_a_module_that_is_nowhere_is_named_before_anything_runs(planned):
 
 def test_a_study_has_the_figures_that_its_estimators_can_fill(planned):
     plan = planned()
-    assert list(plan.figures_of("mine")) == [f"net-base-{kind}" for kind in ("training", "trajectories", "plane", "agreement")]
+    assert list(plan.figures_of("mine")) == [
+        f"net-base-{kind}" for kind in ("training", "trajectories", "plane", "agreement")
+    ]
     assert plan.notebook_source("mine") == "notebooks/your_own.ipynb"
     assert studies.is_study("mine")
     assert not studies.is_study("kong2019")
@@ -113,12 +119,17 @@ def test_networks_that_were_trained_elsewhere_take_their_snapshots_from_their_fi
         for epoch in (0, 5, 20):
             (tmp_path / f"{seed}_epoch_{epoch}.pt").touch()
     training = {"checkpoints": f"{tmp_path}/{{seed}}_epoch_*.pt"}
-    experiment = {k: v for k, v in STUDY["experiments"]["net"].items() if k != "controls"} | {"training": training, "seeds": 2}
+    experiment = {k: v for k, v in STUDY["experiments"]["net"].items() if k != "controls"} | {
+        "training": training,
+        "seeds": 2,
+    }
     plan = planned(experiments={"net": experiment})
     settings = plan.train_settings("net")
     assert settings.trainer == "checkpoints"
     assert settings.snapshots == [0, 5, 20]
-    assert plan.train_checkpoints("net") == [f"{tmp_path}/{seed}_epoch_{epoch}.pt" for seed in range(2) for epoch in (0, 5, 20)]
+    assert plan.train_checkpoints("net") == [
+        f"{tmp_path}/{seed}_epoch_{epoch}.pt" for seed in range(2) for epoch in (0, 5, 20)
+    ]
 
 
 @pytest.mark.parametrize("data", ["mnist", "arrays", "images", "speech", "music"])

@@ -28,7 +28,7 @@ def images(folder):
         for i in range(30):
             shape = (20 + i, 30, 3) if i % 3 else (40, 25)  # of every size, some grey
             pixels = rng.integers(0, 100, shape).astype(np.uint8) + 50 * k
-            Image.fromarray(pixels).save(folder / "my_images" / name / f"{i}.{'png' if i % 2 else 'JPG'}".replace("JPG", "jpg"))
+            Image.fromarray(pixels).save(folder / "my_images" / name / f"{i}.{'png' if i % 2 else 'jpg'}")
 
 
 def arrays(folder):

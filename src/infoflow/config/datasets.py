@@ -257,7 +257,9 @@ class ArraysData(ImageData):
         description="a file .npz, .h5, .parquet or .csv, or a folder with x.npy and y.npy, below `data_root` or absolute"
     )
     x: str = Field("x", description="name of the inputs; of tables every column that has no other meaning is one")
-    y: str = Field("y", description="name of the labels, whole numbers or words; numbers with fractions are continuous targets")
+    y: str = Field(
+        "y", description="name of the labels, whole numbers or words; numbers with fractions are continuous targets"
+    )
     group: str = Field("group", description="name of what stays together in the split (speakers, patients), if there")
     split: str = Field("split", description="name of the parts, 0 or `train`, 1 or `test`, if there")
 

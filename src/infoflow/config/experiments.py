@@ -92,7 +92,9 @@ class Experiment(Section):
         if self.training.checkpoints is not None and self.model.kind != "python":
             raise ValueError(f"training.checkpoints: of networks of kind python, not {self.model.kind}")
         if self.training.checkpoints is not None and self.controls:
-            raise ValueError("controls: nothing is trained here; take checkpoints of controls as experiments of their own")
+            raise ValueError(
+                "controls: nothing is trained here; take checkpoints of controls as experiments of their own"
+            )
         return self
 
     @model_validator(mode="after")

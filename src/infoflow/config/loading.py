@@ -145,7 +145,9 @@ def with_controls(raw: Mapping[str, Any]) -> dict[str, Any]:
             if control not in CONTROLS or entry.get("training", {}).get("checkpoints"):
                 continue
             if f"{name}_{control}" in experiments:
-                raise InputError(f"experiments.{name}.controls: {control}: there is an experiment {name}_{control} already")
+                raise InputError(
+                    f"experiments.{name}.controls: {control}: there is an experiment {name}_{control} already"
+                )
             made[f"{name}_{control}"] = merge(entry, {"controls": [], "training": CONTROLS[control]})
     return {**raw, "experiments": made}
 

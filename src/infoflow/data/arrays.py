@@ -71,7 +71,9 @@ def _read(path: Path, section: Any, where: str) -> dict[str, np.ndarray]:
         elif path.suffix in (".parquet", ".csv"):
             held = _columns(path, names)
         else:
-            raise InputError(f"{where}: expected {', '.join(KINDS)} or a folder with {section.x}.npy and {section.y}.npy")
+            raise InputError(
+                f"{where}: expected {', '.join(KINDS)} or a folder with {section.x}.npy and {section.y}.npy"
+            )
     except InputError:
         raise
     except Exception as error:  # readers of six formats have as many kinds of errors
@@ -141,11 +143,15 @@ def _classes(y: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]:
         raise InputError(f"{where}: {error}") from None
     if y.dtype.kind == "f":
         y = y.astype(np.int64)
-    names, codes, counts = np.unique(y.astype(str) if y.dtype.kind == "O" else y, return_inverse=True, return_counts=True)
+    names, codes, counts = np.unique(
+        y.astype(str) if y.dtype.kind == "O" else y, return_inverse=True, return_counts=True
+    )
     if len(names) < 2:
         raise InputError(f"{where}: y: every sample is of the class {names[0]}; there is nothing to learn")
     if len(few := names[counts < 2]):
-        raise InputError(f"{where}: y: {', '.join(map(str, few[:5]))} has one sample alone; a class needs two, or drop it")
+        raise InputError(
+            f"{where}: y: {', '.join(map(str, few[:5]))} has one sample alone; a class needs two, or drop it"
+        )
     return codes.astype(np.int64), [str(name) for name in names]
 
 
@@ -162,7 +168,9 @@ def _split(
         if key in found and found[key].shape != (n,):
             raise InputError(f"{where}: {key}: expected one value a sample, ({n},), found the shape {found[key].shape}")
     if "split" in found:
-        values = [str(int(v)) if isinstance(v, (bool, float)) and v in (0, 1) else str(v) for v in found["split"].tolist()]
+        values = [
+            str(int(v)) if isinstance(v, (bool, float)) and v in (0, 1) else str(v) for v in found["split"].tolist()
+        ]
         if unknown := sorted({value for value in values if value not in PARTS})[:3]:
             raise InputError(f"{where}: split: {', '.join(unknown)} is no part; expected 0 or train, 1 or test")
         split = np.array([PARTS[value] for value in values], np.uint8)

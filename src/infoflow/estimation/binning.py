@@ -52,7 +52,12 @@ def rows(job: EstimatorTask, layer: Layer, run: tuple[float, float, int] | None 
     n, d = values.shape
     columns, deviation = known(values)
     for shown, options, width in choices(job, run, layer.scale):
-        common = {**columns, "width": width, "relative_width": ratio(width, deviation), "settings": canonical_json(shown)}
+        common = {
+            **columns,
+            "width": width,
+            "relative_width": ratio(width, deviation),
+            "settings": canonical_json(shown),
+        }
         if labels is None:
             with findings() as found:
                 entropy = binning.entropy(values, **options)

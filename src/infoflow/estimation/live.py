@@ -167,7 +167,9 @@ def _section(asked: Asked, n: int, parts: list[str], layers: Sequence[str]) -> L
     kind = given.get("kind")
     known = [k for k in _of_layers() if k not in ("linearised", "quantised")]
     if kind not in known:
-        raise InputError(f"estimators: unknown {kind!r}{nearest(str(kind), known)}; known: {', '.join(known)}, or a function")
+        raise InputError(
+            f"estimators: unknown {kind!r}{nearest(str(kind), known)}; known: {', '.join(known)}, or a function"
+        )
     suited = dict(SUITED.get(kind, {}))
     if kind == "renyi":
         size = max(2, min(128, n // 2))  # two mini-batches at least, for an error of their mean

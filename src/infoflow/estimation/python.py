@@ -16,9 +16,9 @@ from infoflow.estimation import layers
 from infoflow.estimation.layers import Layer
 from infoflow.estimation.rows import Row, known
 from infoflow.estimators._inputs import is_number
+from infoflow.functions import imported
 from infoflow.recording.recording import Recording
 from infoflow.storage.files import canonical_json
-from infoflow.functions import imported
 
 Function = Callable[..., Any]
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from infoflow.errors import InputError
+from infoflow.functions import imported
 from infoflow.models.inspection import calls, leaves, resolved
 from infoflow.models.stack import ModuleStack
-from infoflow.functions import imported
 
 
 class Own(nn.Module):
@@ -81,6 +81,10 @@ class Own(nn.Module):
                 self.network.train()
             if not isinstance(output, Tensor) or tuple(output.shape) != (2, classes):
                 found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-                raise InputError(f"{self.function}: expected outputs (n, {classes}), found {found} for two inputs {shape}")
+                raise InputError(
+                    f"{self.function}: expected outputs (n, {classes}), found {found} for two inputs {shape}"
+                )
             return x
-        raise InputError(f"{self.function}: its network does not take inputs (n, {', '.join(map(str, shape))}): {faults[0]}")
+        raise InputError(
+            f"{self.function}: its network does not take inputs (n, {', '.join(map(str, shape))}): {faults[0]}"
+        )

@@ -12,7 +12,6 @@ from infoflow.config.documents import Figure
 from infoflow.plan.sources import PACKAGE
 from infoflow.studies import package
 
-
 OF_INPUT = {"kde", "binning", "knn", "renyi", "linearised", "scalar_chain", "propagation"}  # kinds that see the input
 OF_STUDY = {
     "training": Figure(

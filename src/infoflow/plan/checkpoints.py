@@ -18,7 +18,9 @@ def files(pattern: str, seeds: range) -> dict[int, dict[int, str]]:
         InputError: a seed has no files, two of them have one epoch, or seeds differ in their epochs.
     """
     if "{seed}" not in pattern and len(seeds) > 1:
-        raise InputError(f"checkpoints: {pattern}: of one network, and {len(seeds)} seeds; set seeds: 1, or put {{seed}} in it")
+        raise InputError(
+            f"checkpoints: {pattern}: of one network, and {len(seeds)} seeds; set seeds: 1, or put {{seed}} in it"
+        )
     found = {seed: _of_seed(pattern.replace("{seed}", str(seed))) for seed in seeds}
     first = found[seeds[0]]
     for seed, own in found.items():

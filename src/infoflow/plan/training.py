@@ -65,9 +65,7 @@ class TrainingPlan(DatasetPlan):
         """Package files of a training."""
         settings = self._trainings[job].settings
         rated = ["infoflow.training.rate_distortion"] if settings.training.loss == "rate_distortion" else []
-        own = sources(
-            "infoflow.training.stage", f"infoflow.training.{settings.trainer}", settings.model.module, *rated
-        )
+        own = sources("infoflow.training.stage", f"infoflow.training.{settings.trainer}", settings.model.module, *rated)
         return [*own, *self.own_files(settings.model)]
 
     def train_checkpoints(self, job: str) -> list[str]:

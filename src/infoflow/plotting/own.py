@@ -89,9 +89,7 @@ def information_plane(table: Tables) -> Figure:
         )
     columns = min(3, len(series))
     lines = -(-len(series) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(WIDTH, 0.6 + 3.6 * lines), layout="constrained", squeeze=False
-    )
+    figure, axes = plt.subplots(lines, columns, figsize=(WIDTH, 0.6 + 3.6 * lines), layout="constrained", squeeze=False)
     colours = _colours(rows)
     for panel, (name, own) in zip(axes.flat, series, strict=False):
         own = own[own["kind"] != "lower"]
@@ -173,7 +171,10 @@ def _rows(table: Tables) -> pd.DataFrame:
 
 def _series(rows: pd.DataFrame, quantities: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
     """Rows by estimator, settings and part of the samples, each with a name; k-NN's I(T;Y) goes with its entropy."""
-    chosen = [rows[(rows["estimator"] == e) & rows["quantity"].isin(asked_of(own))] for e, own in rows.groupby("estimator", sort=False)]
+    chosen = [
+        rows[(rows["estimator"] == e) & rows["quantity"].isin(asked_of(own))]
+        for e, own in rows.groupby("estimator", sort=False)
+    ]
     rows = pd.concat(chosen)
     rows = rows[rows["quantity"].isin(quantities)].copy()
     if rows.empty:
@@ -194,7 +195,9 @@ def _settings(text: str) -> str:
     words = []
     for key in ("variance", "relative", "width", "run_bins", "alpha", "k"):
         if isinstance(settings.get(key), (int, float)):
-            words.append(f"{settings[key]:g} × spread" if key == "relative" else f"{key.replace('_', ' ')} {settings[key]:g}")
+            words.append(
+                f"{settings[key]:g} × spread" if key == "relative" else f"{key.replace('_', ' ')} {settings[key]:g}"
+            )
     return ", ".join(words)
 
 

@@ -14,7 +14,9 @@ from infoflow.storage.files import atomic
 
 WIDTH = 10.0  # inches: at the page's width the smallest text is 9 points
 # seaborn's palette "colorblind", which a light installation lacks
-PALETTE = [to_rgb(f"#{colour}") for colour in "0173B2 DE8F05 029E73 D55E00 CC78BC CA9161 FBAFE4 949494 ECE133 56B4E9".split()]
+PALETTE = [
+    to_rgb(f"#{colour}") for colour in "0173B2 DE8F05 029E73 D55E00 CC78BC CA9161 FBAFE4 949494 ECE133 56B4E9".split()
+]
 LAYERS = dict(zip((f"T{k}" for k in range(1, 7)), PALETTE[:6], strict=True))
 CLASSES = [PALETTE[0], PALETTE[3]]
 VARIANTS = {"as_published": "as published", "corrected": "corrected"}

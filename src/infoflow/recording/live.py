@@ -91,7 +91,9 @@ class GivenSamples(Samples):
             InputError: no such part was recorded.
         """
         if name != "all" and name not in self.parts:
-            raise InputError(f"samples: {name}: the recording holds {', '.join(self.parts)}; snapshot(…, split={name!r})")
+            raise InputError(
+                f"samples: {name}: the recording holds {', '.join(self.parts)}; snapshot(…, split={name!r})"
+            )
         if name == "all":
             return torch.arange(len(self))
         return torch.nonzero(self.split == SPLITS[name]).flatten()
@@ -242,7 +244,9 @@ class LiveRecording(Recording):
         n = len(tensors(few)[0])
         shapes = {name: tuple(by_map(self._pooled(name, captured[name], n)).shape[1:]) for name in self.layers}
         if self._earlier and shapes != self._earlier["shapes"]:
-            raise InputError(f"layers: {self.store} holds other shapes than {shapes}: another network, or pool; take another folder")
+            raise InputError(
+                f"layers: {self.store} holds other shapes than {shapes}: another network, or pool; take another folder"
+            )
         self._shapes = shapes
 
     def _same(self, split: Split, x: Any, y: Tensor | np.ndarray | None, n: int) -> None:
@@ -381,7 +385,9 @@ class LiveRecording(Recording):
             maps = value.dim() > 3 or isinstance(self._module(layer), CHANNELS_FIRST)
             value = POOLS[how](value.flatten(2) if maps else value.transpose(1, 2))
         if value.is_complex():
-            raise InputError(f"layer {layer}: complex values; name a layer of real ones, or pool={{{layer!r}: torch.abs}}")
+            raise InputError(
+                f"layer {layer}: complex values; name a layer of real ones, or pool={{{layer!r}: torch.abs}}"
+            )
         value = value if value.dtype in (torch.float32, torch.float64) else value.float()
         if not value.dim() or len(value) != n:
             raise InputError(

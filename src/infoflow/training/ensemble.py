@@ -97,7 +97,9 @@ class Ensemble:
         self.optimiser = self._optimiser()
         self.orthonormal = Orthonormal(self.stack, self.objective.orthonormal)
         self.streams = {seed: torch_generator(job.seed, seed, "training") for seed in self.names}
-        torch.manual_seed(torch_generator(job.seed, job.first_seed, "modules").initial_seed())  # of a user's own modules
+        torch.manual_seed(
+            torch_generator(job.seed, job.first_seed, "modules").initial_seed()
+        )  # of a user's own modules
         # Where the training stands: the round, its place among the rounds drawn at once, the samples of it that are done.
         self.round, self.position, self.done = 0, 0, 0
         self.kept: dict[str, Tensor] = {}

@@ -67,7 +67,9 @@ def test_the_config_and_the_notebook_have_the_same_settings():
     for kind, suited in SUITED.items():
         section = config.estimators[kind].model_dump()
         for name, value in suited.items():
-            found = [{"rule": w["rule"]} for w in section[name]] if name == "widths" and kind == "renyi" else section[name]
+            found = (
+                [{"rule": w["rule"]} for w in section[name]] if name == "widths" and kind == "renyi" else section[name]
+            )
             assert found == value, (kind, name)
 
 

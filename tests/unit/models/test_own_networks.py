@@ -99,7 +99,12 @@ def test_a_module_that_is_nowhere_is_named(tmp_path):
 def test_relative_imports_are_followed(tmp_path):
     package = tmp_path / "pkg"
     package.mkdir()
-    for name, text in (("__init__", ""), ("nets", "from .blocks import block\nfrom . import more\n"), ("blocks", ""), ("more", "")):
+    for name, text in (
+        ("__init__", ""),
+        ("nets", "from .blocks import block\nfrom . import more\n"),
+        ("blocks", ""),
+        ("more", ""),
+    ):
         (package / f"{name}.py").write_text(text, encoding="utf-8")
     found = functions.sources("pkg.nets:build", str(tmp_path))
     assert [path.rsplit("/", 1)[1] for path in found] == ["__init__.py", "blocks.py", "more.py", "nets.py"]
@@ -198,7 +203,12 @@ def elsewhere(folder, kind, seed, wrap="", within=None):
 
 @pytest.mark.parametrize(
     ("kind", "wrap", "within"),
-    [("pt", "", None), ("safetensors", "", None), ("pt", "module.", "state_dict"), ("pt", "_orig_mod.module.", "state_dict")],
+    [
+        ("pt", "", None),
+        ("safetensors", "", None),
+        ("pt", "module.", "state_dict"),
+        ("pt", "_orig_mod.module.", "state_dict"),
+    ],
 )
 def test_checkpoints_are_read_as_a_training_of_ours(folder, kind, wrap, within):
     states = {seed: elsewhere(folder, kind, seed, wrap, within) for seed in range(2)}

@@ -16,7 +16,10 @@ def table(fall, rise=1.0, *, unit="nats", noise=0.01, seed=0, layers=("a", "b"),
     shape = np.interp(EPOCHS, [0, 4, 11], [2.0, 3.0, 3.0 - fall])
     rows = []
     for depth, layer in enumerate(layers, 1):
-        for quantity, curve in (("I_XT", shape), ("I_TY", np.interp(EPOCHS, [0, 11], [0.2, 0.2 + rise]) + order * depth)):
+        for quantity, curve in (
+            ("I_XT", shape),
+            ("I_TY", np.interp(EPOCHS, [0, 11], [0.2, 0.2 + rise]) + order * depth),
+        ):
             for epoch, value in zip(EPOCHS, curve + noise * rng.standard_normal(12), strict=True):
                 rows.append(
                     {

@@ -28,7 +28,9 @@ def rows(results: Results) -> list[Row]:
 
     With several controls a claim has a row for each, and holds where it holds beside all of them.
     """
-    return [row for name in studied(results) for point in results.points(name) for row in _of_point(results, name, point)]
+    return [
+        row for name in studied(results) for point in results.points(name) for row in _of_point(results, name, point)
+    ]
 
 
 def studied(results: Results) -> list[str]:
@@ -55,7 +57,9 @@ def _of_point(results: Results, name: str, point: str) -> Iterator[Row]:
             figure = f"{name}-{point}-trajectories"
             statement = STATEMENTS[one.question.effect].format(layer=one.layer)
             place = name if point == "base" else f"{name} {point}"
-            claim = Claim(f"{place}: {one.layer} {one.question.effect}", figure, statement, (question,), units="networks")
+            claim = Claim(
+                f"{place}: {one.layer} {one.question.effect}", figure, statement, (question,), units="networks"
+            )
             evidence = replace(
                 one.evidence,
                 part=question.part,

@@ -44,7 +44,9 @@ def training(document: Document, experiment: str, point: str) -> Figure:
             own_rows = rows[rows["experiment"] == name]
             colour = style.PALETTE[0] if name == experiment else style.GREY
             for split, dashes in (("train", "-"), ("test", "--")):
-                curve = own_rows[own_rows["split"] == split].groupby("epoch")["value"].quantile([0.1, 0.5, 0.9]).unstack()
+                curve = (
+                    own_rows[own_rows["split"] == split].groupby("epoch")["value"].quantile([0.1, 0.5, 0.9]).unstack()
+                )
                 if curve.empty:
                     continue
                 label = f"{name}, {split}"
