@@ -63,6 +63,10 @@ STAGES = {
         "Run every estimator on a part of the tasks whose information is known.",
         "TruthJob", "infoflow.truth.stage:run", ("output",),
     ),
+    "detection": Stage(
+        "Run every estimator on layers whose information is known at every step, with and without compression.",
+        "DetectionJob", "infoflow.truth.detection:run", ("output",),
+    ),
     "sweeps": Stage(
         "Sweep kernel and bin widths, recompute the counterexamples to subadditivity, and test every estimator's consistency.",
         "SweepsJob", "infoflow.truth.stage:run_sweeps", ("widths", "subadditivity", "consistency"),
@@ -154,6 +158,10 @@ def command_parser() -> argparse.ArgumentParser:
     new_parser.add_argument("--path", help="of your own data, below data_root or absolute")
     new_parser.add_argument("--network", help="mlp, cnn or blstm, or module:function of your own")
     new_parser.add_argument("--checkpoints", help="files of a network that was trained elsewhere")
+    bench_parser = add(bench)
+    bench_parser.add_argument("function", help="module:name of an estimator f(values, labels), beside you or installed")
+    bench_parser.add_argument("--quantity", help="of those that it returns by name; by default its only one")
+    bench_parser.add_argument("--trajectories", type=int, default=120, help="layers that it is tried on")
     add(schema).add_argument("--output", required=True)
     config_parser = add(config)
     config_parser.add_argument("action", choices=["show"])
@@ -230,6 +238,17 @@ def new(name: str, data: str | None, path: str | None, network: str | None, chec
     print(f"wrote {file}; run it: snakemake --cores all --configfile {file}")
     if faults := scaffold.faults(file):
         print(f"before that:\n{faults}")
+
+
+def bench(function: str, quantity: str | None, trajectories: int) -> None:
+    """Say how often an estimator of your own sees a compression that is known, beside all others (about 1 s a layer)."""
+    from infoflow import functions
+    from infoflow.verdicts import detection
+
+    found = functions.imported(function, ".")
+    table = detection.bench(found, quantity or found.__name__, range(trajectories))
+    shown = ["regime", "estimator", "kind", "rate", "low", "high", "auc", "alarms_at_margin", "planted", "fakes"]
+    print(table.sort_values(["regime", "rate"], ascending=False)[shown].round(2).to_string(index=False))
 
 
 def schema(output: str) -> None:

@@ -1,7 +1,8 @@
 """The benchmark of truth: every estimator on tasks whose mutual information is known.
 
 Inputs:  none, the tasks are drawn
-Outputs: results/truth/part<k>.parquet, results/truth/{widths,subadditivity,consistency}.parquet
+Outputs: results/truth/part<k>.parquet, results/truth/detection<k>.parquet,
+         results/truth/{widths,subadditivity,consistency}.parquet
 """
 
 
@@ -50,3 +51,26 @@ rule truth_sweeps:
     shell:
         "infoflow sweeps --settings {params.settings:q} --widths {output.widths:q}"
         " --subadditivity {output.subadditivity:q} --consistency {output.consistency:q} > {log:q} 2>&1"
+
+
+rule detection:
+    """Every estimator on layers over a training, with and without compression, whose information is known."""
+    input:
+        src=sources("infoflow.truth.detection"),
+    output:
+        f"{PLAN.root}/truth/detection{{part}}.parquet",
+    log:
+        f"{PLAN.root}/logs/truth/detection{{part}}.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/truth/detection{{part}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2500,
+    params:
+        settings=in_file(PLAN.detection_settings),
+    message:
+        "benchmark of compression detection, part {wildcards.part}"
+    shell:
+        "infoflow detection --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"

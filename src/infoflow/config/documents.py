@@ -45,11 +45,19 @@ class TruthTasks(Section):
     )
 
 
+class TruthDetection(Section):
+    """Layers over a training, with and without compression, whose information is known at every step."""
+
+    trajectories: Count = Field(description="half of them with planted compression")
+    jobs: Count = Field(2, description="number of parallel jobs; does not affect results")
+
+
 class Truth(TruthTasks):
     """The benchmark of estimators on tasks whose mutual information is known."""
 
     jobs: Count = Field(4, description="number of parallel jobs; does not affect results")
     sweeps: TruthSweeps
+    detection: TruthDetection
 
 
 class Figure(Section):

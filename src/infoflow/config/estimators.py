@@ -191,6 +191,12 @@ class LinearGaussian(EstimatorSection):
     std: Positive = Field(0.1, description="of the noise that the analysis adds to the layer")
 
 
+FOLLOW = Field(
+    False,
+    description="`relative` is of the spread at each snapshot, so that a change of scale alone changes nothing; otherwise of that at the first",
+)
+
+
 class Binning(MapEstimator):
     """Entropy of binned layers and their information about the labels."""
 
@@ -205,8 +211,9 @@ class Binning(MapEstimator):
     )
     relative: list[Positive] = Field(
         [],
-        description="widths in units of the layer's spread (root mean square of its units' standard deviations) at the first snapshot",
+        description="widths in units of the layer's spread (root mean square of its units' standard deviations)",
     )
+    follow: bool = FOLLOW
 
 
 class Kde(MapEstimator):
@@ -216,8 +223,9 @@ class Kde(MapEstimator):
     variances: list[Positive] = Field([1.0e-3], description="of the added noise")
     relative: list[Positive] = Field(
         [],
-        description="standard deviations of the added noise in units of the root of the layer's whole variance at the first snapshot",
+        description="standard deviations of the added noise in units of the root of the layer's whole variance",
     )
+    follow: bool = FOLLOW
 
     @model_validator(mode="after")
     def _some_noise(self) -> Kde:

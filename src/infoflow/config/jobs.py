@@ -146,6 +146,15 @@ class TruthJob(TruthTasks):
     parts: int
 
 
+class DetectionJob(Section):
+    """One of several parts of the benchmark of compression detection."""
+
+    seed: int
+    trajectories: int
+    part: int
+    parts: int
+
+
 class SweepsJob(TruthSweeps):
     """The sweeps of kernel and bin widths."""
 

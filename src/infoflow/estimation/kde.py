@@ -29,7 +29,7 @@ def rows(job: EstimatorTask, layer: Layer, recording: Recording | None = None) -
     # a layer that has not varied yet has no noise of its own: any does, since nothing is kept of the input
     variances = [*job.section.variances, *((share * total or 1.0) ** 2 for share in job.section.relative)]
     given = values.new_zeros(len(values), dtype=int) if labels is None else labels
-    shown = [{"variance": v} for v in job.section.variances] + [{"relative": r} for r in job.section.relative]
+    shown = [{"variance": v} for v in job.section.variances] + [_relative(job, r) for r in job.section.relative]
     table = kde.table(values, given, variances)
     named = [("I_XT", "upper", "input_upper"), ("I_XT", "lower", "input_lower"), ("h_T", "upper", "entropy_upper")]
     ceilings = {"I_XT": math.log(len(values)), "h_T": math.nan}
@@ -47,3 +47,7 @@ def rows(job: EstimatorTask, layer: Layer, recording: Recording | None = None) -
                 "value": float(table[name][k]), "ceiling": ceilings[quantity],
             }  # fmt: skip
             yield row if bounds else flagged(row)
+
+
+def _relative(job: EstimatorTask, share: float) -> Row:
+    return {"relative": share, "follow": True} if job.section.follow else {"relative": share}

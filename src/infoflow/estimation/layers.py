@@ -28,7 +28,8 @@ class Layer:
         name, depth: of the layer.
         part: `layer`, or `channel:<k>` of one map.
         seed, snapshot: of the network.
-        scale: its spread (`infoflow.estimation.rows.spread`) at the first snapshot at which it varies, 0 until then.
+        scale: its spread (`infoflow.estimation.rows.spread`) that relative widths are shares of: at the first snapshot at which it
+            varies, 0 until then, or at this one.
     """
 
     values: Tensor
@@ -73,8 +74,9 @@ def rows(job: EstimatorTask, recording: Recording, layer_rows: LayerRows) -> Ite
                 for layer in layers(job, recording, seed, snapshot, index):
                     place = {**when(job, seed, snapshot), "samples": samples, "layer": layer.name, "depth": layer.depth}
                     if getattr(job.section, "relative", []):
-                        where = (seed, samples, layer.name, layer.part)
-                        layer = replace(layer, scale=recording.first_spread(where, float(spread(layer.values))))
+                        where, now = (seed, samples, layer.name, layer.part), float(spread(layer.values))
+                        scale = now if job.section.follow else recording.first_spread(where, now)
+                        layer = replace(layer, scale=scale)
                     for row in layer_rows(job, layer, recording):
                         yield {**place, "part": layer.part, **row}
         recording.report(seed, len(snapshots))

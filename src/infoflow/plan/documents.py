@@ -10,6 +10,7 @@ from infoflow.config.jobs import (
     ClaimsExperiment,
     ClaimsJob,
     ClaimsPoint,
+    DetectionJob,
     NotebookJob,
     NotebookPoint,
     ReportDocument,
@@ -92,7 +93,8 @@ class DocumentPlan(EstimatePlan):
     def _study(self, name: str) -> list[str]:
         """Files of a study that documents read beside their experiments."""
         sweeps = {study: [path] for study, path in self.truth_sweeps().items()}
-        return {"convergence": [self.convergence()], "truth": self.truth_parts(), **sweeps}[name]
+        parts = {"truth": self.truth_parts(), "detection": self.detection_parts()}
+        return {"convergence": [self.convergence()], **parts, **sweeps}[name]
 
     def claims(self, document: str) -> str:
         """Path of a document's claims."""
@@ -215,8 +217,19 @@ class DocumentPlan(EstimatePlan):
     def truth_settings(self, part: str) -> TruthJob:
         """Settings of one part of the benchmark."""
         section = self.config.truth
-        tasks = section.model_dump(exclude={"jobs", "sweeps"})
+        tasks = section.model_dump(exclude={"jobs", "sweeps", "detection"})
         return TruthJob(seed=self.config.seed, part=int(part), parts=section.jobs, **tasks)
+
+    def detection_parts(self) -> list[str]:
+        """Paths of the parts of the benchmark of compression detection."""
+        return [f"{self.root}/truth/detection{k}.parquet" for k in range(self.config.truth.detection.jobs)]
+
+    def detection_settings(self, part: str) -> DetectionJob:
+        """Settings of one part of the benchmark of compression detection."""
+        section = self.config.truth.detection
+        return DetectionJob(
+            seed=self.config.seed, trajectories=section.trajectories, part=int(part), parts=section.jobs
+        )
 
     def truth_sweeps(self) -> dict[str, str]:
         """Paths of the tables of widths, of counterexamples to subadditivity and of self-consistency."""

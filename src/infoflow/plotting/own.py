@@ -193,10 +193,11 @@ def _settings(text: str) -> str:
     """What tells settings of one estimator apart, in a few words."""
     settings = json.loads(text)
     words = []
+    spread = "present spread" if settings.get("follow") else "spread"
     for key in ("variance", "relative", "width", "run_bins", "alpha", "k"):
         if isinstance(settings.get(key), (int, float)):
             words.append(
-                f"{settings[key]:g} × spread" if key == "relative" else f"{key.replace('_', ' ')} {settings[key]:g}"
+                f"{settings[key]:g} × {spread}" if key == "relative" else f"{key.replace('_', ' ')} {settings[key]:g}"
             )
     return ", ".join(words)
 

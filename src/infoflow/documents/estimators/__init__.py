@@ -6,5 +6,13 @@ TABLES = (
     "widths",
     "subadditivity",
     "consistency",
+    "detection",
+    "detection_costs",
 )  # that its figures are drawn from, made with its claims
-READS = ("truth", "widths", "subadditivity", "consistency")  # studies that it reads beside its own experiments
+READS = (
+    "truth",
+    "widths",
+    "subadditivity",
+    "consistency",
+    "detection",
+)  # studies that it reads beside its own experiments

@@ -15,6 +15,8 @@ from matplotlib.patches import Patch, Rectangle
 
 from infoflow.plotting import notes, style
 from infoflow.plotting.document import Document, drawn_from, pick
+from infoflow.truth.detection import REGIMES
+from infoflow.verdicts import detection
 
 TICKS = [-5, -1, -0.1, 0, 0.1, 1, 5]  # nats, of departures
 SATURATED = 0.98  # of the ceiling; beyond, a value tells of n and the width
@@ -396,3 +398,75 @@ def sizes_axis(axes: Axes, sizes: pd.Series, most: int = 10) -> None:
 def minus(text: str) -> str:
     """A number with a true minus sign."""
     return text.removeprefix("-") if text == "-0.00" else text.replace("-", "−")
+
+
+@drawn_from(tables=["detection"])
+def t8(document: Document) -> Figure:
+    """Who would have seen the compression.
+
+    Layers over a training whose information is known at every step. The share of those that compress in which an estimate falls
+    further than in 95 % of those that do not, with its 95 % interval, by the layer's dimension. Pale: the same at the margin of 0.10
+    nats, whatever it costs in false alarms; a cross is the rate of those.
+    """
+    table = detection.rates(document.table("detection"))
+    figure, axes = style.new(1, 3, 1.4 + 0.33 * table[["estimator", "kind"]].drop_duplicates().shape[0], sharey=True)
+    names = table.assign(name=_named(table)).groupby("name")["rate"].mean().sort_values().index
+    for one, (regime, dimensions) in zip(axes[0], REGIMES.items(), strict=True):
+        own = table[table["regime"] == regime].assign(name=_named(table)).set_index("name").reindex(names)
+        place = np.arange(len(own))
+        one.hlines(place, own["low"], own["high"], color=style.PALETTE[0], linewidth=2)
+        one.plot(own["rate"], place, "o", color=style.PALETTE[0], label="at 5 % false alarms")
+        one.plot(
+            own["rate_at_margin"],
+            place,
+            "o",
+            color=style.PALETTE[9],
+            alpha=0.7,
+            markersize=4,
+            label="falls of 0.10 nats",
+        )
+        one.plot(own["alarms_at_margin"], place, "x", color=style.PALETTE[3], label="their false alarms")
+        one.set(xlim=(-0.03, 1.03), yticks=place, yticklabels=names, xlabel="share of trajectories")
+        counts = own[["planted", "fakes"]].iloc[0]
+        one.set_title(
+            f"{dimensions[0]} to {dimensions[-1]} units\n{counts.iloc[0]:.0f} fall, {counts.iloc[1]:.0f} do not",
+            fontsize=10,
+        )
+    axes[0, 0].legend(loc="lower right", fontsize=8)
+    return figure
+
+
+@drawn_from(tables=["detection"])
+def t9(document: Document) -> Figure:
+    """What each estimator takes for compression.
+
+    The share of trajectories in which an estimate falls by more than 0.10 nats (two measures that are no information: of their own
+    unit), by what happens to the layer. Left of the line the known information falls, right of it, it does not.
+    """
+    table = document.table("detection")
+    table = table[table["compresses"].notna()].assign(name=_named(table))
+    table["column"] = np.where(table["compresses"] == 1, "falls: ", "does not: ") + table["change"]
+    shares = table.assign(seen=table["effect"] > 0.10).pivot_table(index="name", columns="column", values="seen")
+    order = sorted(shares.columns, key=lambda column: (not column.startswith("falls"), column))
+    shares = shares[order]
+    figure, axes = style.new(1, 1, 1.6 + 0.33 * len(shares))
+    one = axes[0, 0]
+    one.grid(False)
+    one.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    for (i, j), share in np.ndenumerate(shares.to_numpy()):
+        if np.isfinite(share):
+            one.text(
+                j, i, f"{share:.0%}", ha="center", va="center", fontsize=8, color="white" if share > 0.6 else "0.1"
+            )
+    one.set_xticks(range(len(order)), [column.split(": ")[1] for column in order], rotation=35, ha="right")
+    one.set_yticks(range(len(shares)), shares.index)
+    falls = sum(column.startswith("falls") for column in order)
+    one.axvline(falls - 0.5, color="0.1", linewidth=2)
+    for place, text in ((falls / 2 - 0.5, "information falls"), ((falls + len(order)) / 2 - 0.5, "it does not")):
+        one.text(place, -0.9, text, ha="center", fontsize=9.5, weight="bold")
+    return figure
+
+
+def _named(table: pd.DataFrame) -> pd.Series:
+    """Estimator, and of bounds which one."""
+    return table["estimator"] + table["kind"].map({"point": "", "upper": ", upper bound", "lower": ", lower bound"})

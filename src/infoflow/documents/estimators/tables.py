@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from infoflow.verdicts.detection import effects
 from infoflow.verdicts.results import Results
 
 KEY = ["task", "estimator", "n", "seed"]
@@ -16,10 +17,14 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     for any number of cores.
     """
     rows = results.study("truth").sort_values(KEY, ignore_index=True)
+    detection = results.study("detection")
+    timed = detection[detection["step"] == 0].drop_duplicates(["number", "estimator"])
     return {
         "truth": rows.drop(columns="seconds"),
         "costs": rows[[*KEY, "seconds"]],
         "widths": results.study("widths"),
         "subadditivity": results.study("subadditivity"),
         "consistency": results.study("consistency"),
+        "detection": effects(detection),
+        "detection_costs": timed[["number", "regime", "d", "n", "estimator", "seconds"]].reset_index(drop=True),
     }
