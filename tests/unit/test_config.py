@@ -327,7 +327,10 @@ def test_show_without_names_lists_every_id(capsys):
     assert main(["config", "show"]) == 0
     raw = raw_config()
     said = yaml.safe_load(capsys.readouterr().out)
-    assert said == {family: list(raw[family]) for family in ("experiments", "datasets", "estimators")}
+    controls = [name for name, entry in raw["experiments"].items() if entry.get("controls")]
+    generated = [f"{name}_{control}" for name in controls for control in raw["experiments"][name]["controls"]]
+    written = {family: list(raw[family]) for family in ("experiments", "datasets", "estimators")}
+    assert said == written | {"experiments": [*written["experiments"], *generated]}
 
 
 def test_show_refuses_an_unknown_id_with_the_nearest(capsys):

@@ -12,6 +12,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Options = dict[str, Any]  # further arguments of a user's own function
 Activation = Literal["tanh", "leaky_relu", "relu", "sigmoid", "linear"]
 
 

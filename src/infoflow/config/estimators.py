@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from infoflow.config.base import Count, Identifier, Positive, Section, union_of
+from infoflow.config.base import Count, Identifier, Options, Positive, Section, union_of
 
 # What an estimator may need of a recording beside the values of its layers, and where it comes from.
 NEEDS = {
@@ -367,7 +367,7 @@ class PythonEstimator(MapEstimator):
         description="`module:name`; the module lies beside the config that names it, or is installed"
     )
     unit: Literal["nats", "bits", "none"] = "none"
-    options: dict[str, Any] = Field({}, description="further arguments of the function")
+    options: Options = Field({}, description="further arguments of the function")
     folder: str | None = Field(None, description="folder of the module; null: beside the config, or installed")
 
 

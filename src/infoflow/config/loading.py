@@ -16,6 +16,8 @@ from infoflow.config.messages import defining_path, explain, nearest, place_of, 
 from infoflow.config.yamlfile import Source, load
 from infoflow.errors import InputError
 
+Raw = dict[str, Any]  # a config as YAML has it
+
 
 def default_files(folder: str | Path = ".") -> list[str]:
     """The documents' files and config.yaml under `folder`, in the order in which the Snakefile reads them."""
@@ -28,7 +30,7 @@ def read_default(*overlays: str | Path) -> Config:
     return read(*default_files(), *overlays)
 
 
-def resolved(names: Sequence[str], overlays: Sequence[str | Path] = ()) -> dict[str, Any]:
+def resolved(names: Sequence[str], overlays: Sequence[str | Path] = ()) -> Raw:
     """Experiments, data sets and estimators by id as they are after overlays and `extends`; without names all ids.
 
     Raises:
@@ -47,7 +49,7 @@ def resolved(names: Sequence[str], overlays: Sequence[str | Path] = ()) -> dict[
 def read(*files: str | Path) -> Config:
     """Read config files, each laid over those before it."""
     sources = [load(file) for file in files]
-    raw: dict[str, Any] = {}
+    raw: Raw = {}
     for source in sources:
         raw = merge(raw, source.values)
     return _validated(raw, sources)
@@ -100,7 +102,7 @@ def _place_of_point(name: str, point: Point, raw: Mapping[str, Any], sources: Se
     return place_of(defining_path(("experiments", name, *part), raw), sources)
 
 
-def resolve_extends(raw: Mapping[str, Any], sources: Sequence[Source]) -> dict[str, Any]:
+def resolve_extends(raw: Mapping[str, Any], sources: Sequence[Source]) -> Raw:
     """Replace `extends: <id>` by that experiment under the keys given beside it.
 
     Raises:
@@ -130,10 +132,10 @@ def resolve_extends(raw: Mapping[str, Any], sources: Sequence[Source]) -> dict[s
     return {**raw, "experiments": {name: resolve(name) for name in experiments}}
 
 
-CONTROLS = {"shuffled": {"labels": "shuffled"}, "untrained": {"frozen": True}}
+CONTROLS: Mapping[str, Mapping[str, Any]] = {"shuffled": {"labels": "shuffled"}, "untrained": {"frozen": True}}
 
 
-def with_controls(raw: Mapping[str, Any]) -> dict[str, Any]:
+def with_controls(raw: Mapping[str, Any]) -> Raw:
     """The config with an experiment for each control that one asks for: the same but for its training."""
     experiments = raw.get("experiments")
     if not isinstance(experiments, Mapping):
@@ -144,15 +146,15 @@ def with_controls(raw: Mapping[str, Any]) -> dict[str, Any]:
         for control in controls if isinstance(controls, list) else []:  # what is wrong is said by the section
             if control not in CONTROLS or entry.get("training", {}).get("checkpoints"):
                 continue
-            if f"{name}_{control}" in experiments:
-                raise InputError(
-                    f"experiments.{name}.controls: {control}: there is an experiment {name}_{control} already"
-                )
-            made[f"{name}_{control}"] = merge(entry, {"controls": [], "training": CONTROLS[control]})
+            generated, own = merge(entry, {"controls": [], "training": CONTROLS[control]}), f"{name}_{control}"
+            written = experiments.get(own, {})
+            if "model" in written and written != generated:
+                raise InputError(f"experiments.{name}.controls: {control}: there is an experiment {own} already")
+            made[own] = merge(generated, written)  # an overlay may change a control alone
     return {**raw, "experiments": made}
 
 
-def with_folders(raw: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
+def with_folders(raw: Mapping[str, Any], folders: Sequence[Path]) -> Raw:
     """The config with the folder of every function of one's own that lies beside a config file, or in the working folder."""
 
     def placed(section: Any) -> Any:
@@ -173,7 +175,7 @@ def with_folders(raw: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, A
     return made
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> Raw:
     """The JSON schema that editors use, with `extends` allowed in experiments and nothing required there."""
     schema = Config.model_json_schema()
     experiment = schema["$defs"]["Experiment"]

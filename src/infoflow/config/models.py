@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from infoflow.config.base import Activation, Count, Positive, Section, union_of
+from infoflow.config.base import Activation, Count, Options, Positive, Section, union_of
 
 
 class Initial(Section):
@@ -231,7 +231,7 @@ class PythonModel(ModelSection):
         description="`module:name`; the module lies beside the config that names it, or is installed"
     )
     layers: list[str] = Field([], description="modules that are observed, by their dotted names; empty: the leaves")
-    options: dict[str, Any] = Field({}, description="further arguments of the function")
+    options: Options = Field({}, description="further arguments of the function")
     classes: Count | None = Field(None, description="outputs; null: as many as the data set has classes")
     folder: str | None = Field(None, description="folder of the module; null: beside the config, or installed")
     noise_std: Literal[0.0] = 0.0

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from infoflow.config.jobs import DatasetJob
-from infoflow.data import DataSet, continuous
+from infoflow.data import Attributes, DataSet
 from infoflow.data.reading import images
 from infoflow.errors import InputError
-from infoflow.estimators._inputs import as_labels, as_tensor
+from infoflow.estimators._inputs import as_labels, as_tensor, continuous
 from infoflow.seeds import numpy_generator
 from infoflow.storage.files import sha256
 
@@ -42,7 +42,7 @@ def make(job: DatasetJob) -> DataSet:
         classes = y if names else np.zeros(len(y), np.int64)
         kept = images.subset(classes, split, section.limit, numpy_generator(job.seed, "arrays", "limit"))
         x, y, split = x[kept], y[kept], split[kept]
-    attributes: dict[str, Any] = {
+    attributes: Attributes = {
         "source": f"own arrays: {path}", "tier": "own", "licence": "not stated", "stand_in": False,
         "file_sha256": sha256(path) if path.is_file() else None,
     }  # fmt: skip

@@ -17,6 +17,7 @@ from infoflow.config.jobs import EstimatorTask, PointLabels
 from infoflow.config.messages import nearest
 from infoflow.errors import InputError
 from infoflow.estimation import python
+from infoflow.estimation.rows import Row
 from infoflow.estimators._guards import FLAGS, EstimatorWarning, findings
 from infoflow.recording.live import LiveRecording
 from infoflow.storage.tables import check_tidy
@@ -25,7 +26,7 @@ Asked = str | Mapping[str, Any] | Callable[..., Any]
 DEFAULT = ("kde", "binning", "knn", "renyi", "clustering")
 # Widths in units of a layer's own spread at the start: a fixed width would compare layers of different scale, and one that
 # followed the layer over training would not see it contract.
-SUITED: dict[str, dict[str, Any]] = {
+SUITED: dict[str, Row] = {
     "kde": {"variances": [], "relative": [0.25]},
     "binning": {"relative": [0.5]},
     "knn": {"labels": True},
@@ -161,7 +162,7 @@ def _section(asked: Asked, n: int, parts: list[str], layers: Sequence[str]) -> L
         InputError: there is no such estimator or setting.
     """
     if callable(asked):
-        given: dict[str, Any] = {"kind": "python", "function": "notebook:function"}
+        given: Row = {"kind": "python", "function": "notebook:function"}
     else:
         given = {"kind": asked} if isinstance(asked, str) else dict(asked)
     kind = given.get("kind")

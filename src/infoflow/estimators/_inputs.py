@@ -91,6 +91,14 @@ def as_labels(labels, n: int, device, name: str = "labels") -> Tensor:
     return torch.as_tensor(classes.reshape(n), device=device)
 
 
+def continuous(labels: np.ndarray) -> bool:
+    """Whether labels are continuous targets: floating-point numbers of which some have fractions; all others are classes."""
+    if labels.dtype.kind != "f":
+        return False
+    known = labels[np.isfinite(labels)]
+    return bool((known != np.round(known)).any())
+
+
 def positive(value, name: str) -> float:
     """Return `value` as a float, which must be finite and above 0."""
     value = number(value, name)

@@ -120,7 +120,8 @@ def _products(x: Tensor, middle: Tensor, norms: Tensor):
 
 def _wide_products(x: Tensor, middle: Tensor, norms: Tensor):
     """Return the squared distances of a block by a product of its own rows alone; samples about their mean are not copied."""
-    about_zero = middle.abs().max() <= 1e-12 * x.abs().max()
+    low, high = x.aminmax()  # |x| would be a copy
+    about_zero = middle.abs().max() <= 1e-12 * torch.maximum(-low, high)
     centred = x if about_zero else x - middle
 
     def squares(rows: slice, columns: slice, out: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from infoflow.errors import InputError
 from infoflow.plotting.style import GREY, PALETTE, RC, WIDTH
 from infoflow.verdicts.own import KINDS, OF_INPUT, asked_of
 
+Colour = tuple[float, float, float]
 Tables = pd.DataFrame | Sequence[pd.DataFrame]
 NAMES = {
     "I_XT": "$I(X;T)$", "H_T": "$H(T)$", "h_T": "$h(T)$", "I_TY": "$I(T;Y)$", "S_T": "$S(T)$",
@@ -202,7 +203,7 @@ def _settings(text: str) -> str:
     return ", ".join(words)
 
 
-def _colours(rows: pd.DataFrame) -> dict[str, Any]:
+def _colours(rows: pd.DataFrame) -> dict[str, Colour]:
     """A colour for each layer: of a few the palette's, of many a scale from the input on."""
     layers = list(dict.fromkeys(rows.sort_values("depth")["layer"]))
     layers = [layer for layer in layers if layer != "input"]
@@ -212,7 +213,7 @@ def _colours(rows: pd.DataFrame) -> dict[str, Any]:
     return {layer: tuple(shade[:3]) for layer, shade in zip(layers, shades, strict=True)}
 
 
-def _legend(figure: Figure, axes: Axes, colours: dict[str, Any]) -> None:
+def _legend(figure: Figure, axes: Axes, colours: dict[str, Colour]) -> None:
     """Names of a few layers, or a scale of many."""
     if len(colours) <= FEW:
         handles = [plt.Line2D([], [], color=colour, label=layer) for layer, colour in colours.items()]
@@ -237,7 +238,7 @@ def _curve(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _curves(axes: Axes, rows: pd.DataFrame, colours: dict[str, Any]) -> None:
+def _curves(axes: Axes, rows: pd.DataFrame, colours: dict[str, Colour]) -> None:
     """Lines of all layers."""
     if rows.empty:
         axes.set_visible(False)

@@ -14,9 +14,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from infoflow.data import continuous
 from infoflow.errors import InputError
-from infoflow.estimators._inputs import as_array, as_tensor
+from infoflow.estimators._inputs import as_array, as_tensor, continuous
 from infoflow.models.hooks import NAME, capture, tensors
 from infoflow.models.inspection import (
     CHANNELS_FIRST,
@@ -138,9 +137,9 @@ class LiveRecording(Recording):
         self._tables: dict[tuple[int, Split], Any] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._numbers = 0
-        self._earlier: dict[str, Any] = {}  # what a folder held before: its shapes, and the snapshots of each part
+        self._earlier: dict[str, tuple[int, ...]] = {}  # shapes of the layers that a folder holds from before
         self.taken: dict[str, list[int]] = {}  # snapshots of each part
-        self._running: tuple[int, dict[str, Any]] | None = None  # the snapshot that is being taken, inputs of its parts
+        self._running: tuple[int, Mapping[str, Any]] | None = None  # the snapshot that is being taken, inputs of its parts
         _check_pool(pool)
         if isinstance(store, Folder) and store.description:
             self._resume(store.description)
@@ -243,7 +242,7 @@ class LiveRecording(Recording):
             run(self.model, few)
         n = len(tensors(few)[0])
         shapes = {name: tuple(by_map(self._pooled(name, captured[name], n)).shape[1:]) for name in self.layers}
-        if self._earlier and shapes != self._earlier["shapes"]:
+        if self._earlier and shapes != self._earlier:
             raise InputError(
                 f"layers: {self.store} holds other shapes than {shapes}: another network, or pool; take another folder"
             )
@@ -285,7 +284,7 @@ class LiveRecording(Recording):
         self.layers, self.paths = list(description["layers"]), dict(description["paths"])
         self.taken = {part: list(taken) for part, taken in description["snapshots"].items()}
         self.epochs = {self.seed: sorted(set().union(*self.taken.values()))}
-        self._earlier = {"shapes": {name: tuple(shape) for name, shape in description["shapes"].items()}}
+        self._earlier = {name: tuple(shape) for name, shape in description["shapes"].items()}
         for part in description["parts"]:
             x, y = self.store.samples(part)
             self.given.add(part, x, y, description["digests"][part])

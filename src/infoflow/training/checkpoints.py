@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -62,7 +61,7 @@ def load(network: torch.nn.Module, path: str) -> None:
     network.load_state_dict(state)
 
 
-def read(path: str) -> Mapping[str, Any]:
+def read(path: str) -> Mapping[str, Tensor]:
     """The state in a file: safetensors, or what `torch.save` wrote, of which only tensors are read.
 
     Raises:
@@ -87,7 +86,7 @@ def read(path: str) -> Mapping[str, Any]:
     return held
 
 
-def unwrapped(state: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+def unwrapped(state: Mapping[str, Tensor], names: set[str]) -> dict[str, Tensor]:
     """A state without the prefix that wrapping a network puts before every name."""
     for prefix in PREFIXES:
         if state and all(n.startswith(prefix) for n in state) and not any(n.startswith(prefix) for n in names):

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from infoflow.config.jobs import DetectionJob
 from infoflow.errors import InputError
 from infoflow.estimation import live
 from infoflow.estimation.live import Asked
-from infoflow.estimation.rows import spread
+from infoflow.estimation.rows import Row, spread
 from infoflow.estimators import noisy
 from infoflow.recording.live import LiveRecording
 from infoflow.recording.stores import Memory
@@ -253,7 +253,7 @@ def recording(x: Tensor, y: Tensor, layers: Iterable[Tensor]) -> LiveRecording:
     return made
 
 
-def evaluate(one: Trajectory, candidates: dict[str, Candidate], seed: int) -> Iterator[dict[str, Any]]:
+def evaluate(one: Trajectory, candidates: dict[str, Candidate], seed: int) -> Iterator[Row]:
     """Rows of one trajectory: at every step what is known, and what each estimator says of the layer and its input."""
     x, y, layers = steps(one, seed)
     generator = torch_generator(seed, one.number, "truth")
@@ -283,7 +283,7 @@ def evaluate(one: Trajectory, candidates: dict[str, Candidate], seed: int) -> It
 def run(job: DetectionJob, output: str) -> None:
     """Evaluate a part of the trajectories, and write one row a value."""
     torch.set_num_threads(1)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     numbers = range(job.part, job.trajectories, job.parts)
     for done, number in enumerate(numbers, start=1):
         rows += evaluate(trajectory(number, job.seed), CANDIDATES, job.seed)

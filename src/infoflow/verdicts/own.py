@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +75,7 @@ class Asked:
         flags: of the values.
     """
 
-    series: dict[str, Any]
+    series: dict[str, str]
     question: Question
     layer: str
     evidence: Evidence
@@ -117,7 +116,7 @@ def _joined(tables: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:
     return whole.assign(std_error=whole["std_error"].fillna(0.0))  # of a single mini-batch nobody knows it
 
 
-def _matching(table: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame | None:
+def _matching(table: pd.DataFrame, chosen: dict[str, str]) -> pd.DataFrame | None:
     """The control's rows of the same series."""
     rows = table
     for name, value in chosen.items():

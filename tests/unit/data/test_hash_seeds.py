@@ -61,6 +61,7 @@ DATASETS = {
     "fma_full": {**RECORDINGS, "kind": "fma", "source": "full", "limit": 37},
     "fma_by_artist": {**RECORDINGS, "kind": "fma", "source": "full", "limit": 37, "published_split": False},
     "fma_first": {**RECORDINGS, "kind": "fma", "source": "full", "limit": 17, "choice": "first"},
+    "arrays": {"kind": "arrays", "path": "arrays.npz", "limit": 40},
     "music_folder": {**RECORDINGS, "kind": "music_folder", "path": "songs", "limit": 13},
     "music_manifest": {**RECORDINGS, "kind": "music_manifest", "path": "songs/groups.csv", "limit": 13},
     "music_manifest_parts": {**RECORDINGS, "kind": "music_manifest", "path": "songs/parts.csv", "limit": 13},
@@ -227,6 +228,8 @@ def write_music(root, rng):
     for stray in ("000001", "009999"):
         (root / f"fma_small/001/{stray}.mp3").write_bytes(b"x")
     music._write_tracks(root / "fma_metadata/tracks.csv", rows)
+    names = np.array(["a", "b", "c"] * 20)
+    np.savez(root / "arrays.npz", x=rng.standard_normal((60, 3)), y=names, group=np.arange(60) // 6)
     songs = [(genre, k) for k in range(4) for genre in ("Chôro", "Forró", "Jazz", "Samba", "axé")]
     for genre, k in songs:
         sound(root / f"songs/{genre}/été {k}.wav", rng, 0.4, 16_000 if k else 44_100, 1 + (k == 1))

@@ -26,8 +26,8 @@ def test_its_section_shows_figures_and_no_verdicts(tmp_path):
     text = page(job, rule.ledger("estimators", []), errata_of([]), {}, tmp_path)
     assert "No claims are decided in this run" in text
     assert "<h3>Verdicts" not in text
-    assert text.count("<figure ") == len(job.documents["estimators"].figures) == 7
-    assert text.count("<dt>experiments</dt><dd>none") == 7
+    assert text.count("<figure ") == len(job.documents["estimators"].figures) == 9
+    assert text.count("<dt>experiments</dt><dd>none") == 9
     assert "experiments." not in text
 
 
