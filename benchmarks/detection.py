@@ -32,8 +32,13 @@ def part(number):
 def main():
     """Run all trajectories and write the tables."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 450
+    falls, costs = [], []
     with ProcessPoolExecutor(WORKERS) as pool:
-        falls, costs = zip(*pool.map(part, range(count)), strict=True)
+        for fall, cost in pool.map(part, range(count)):
+            falls.append(fall)
+            costs.append(cost)
+            if len(falls) % 30 == 0:
+                print(f"{len(falls)}/{count}", flush=True)
     table, seconds = pd.concat(falls), pd.concat(costs).groupby(["regime", "estimator"])["seconds"].median()
     made = rates(table).merge(seconds.reset_index(), on=["regime", "estimator"])
     sizes = by_size(table).pivot_table(index=["regime", "estimator", "kind"], columns="from", values="rate")

@@ -15,6 +15,7 @@ from infoflow.plan import Plan
 STUDIES = {  # jobs that make tables without an experiment
     "truth": "truth/part", "costs": "truth/part", "widths": "truth/sweeps", "subadditivity": "truth/sweeps",
     "consistency": "truth/sweeps", "characteristics": "claims/verdicts", "units": "claims/verdicts",
+    "detection": "truth/detection",
 }  # fmt: skip
 
 

@@ -243,10 +243,10 @@ def new(name: str, data: str | None, path: str | None, network: str | None, chec
 def bench(function: str, quantity: str | None, trajectories: int) -> None:
     """Say how often an estimator of your own sees a compression that is known, beside all others (about 1 s a layer)."""
     from infoflow import functions
-    from infoflow.verdicts import detection
+    from infoflow.runtime import bench as stage
 
     found = functions.imported(function, ".")
-    table = detection.bench(found, quantity or found.__name__, range(trajectories))
+    table = stage.bench(found, quantity or found.__name__, range(trajectories))
     shown = ["regime", "estimator", "kind", "rate", "low", "high", "auc", "alarms_at_margin", "planted", "fakes"]
     print(table.sort_values(["regime", "rate"], ascending=False)[shown].round(2).to_string(index=False))
 

@@ -34,6 +34,8 @@ def settings(plan):
     jobs["convergence",] = plan.convergence_settings()
     jobs |= {("truth", str(k)): plan.truth_settings(str(k)) for k in range(len(plan.truth_parts()))}
     jobs["truth", "sweeps"] = plan.truth_sweep_settings()
+    parts = range(len(plan.detection_parts()))
+    jobs |= {("detection", str(k)): plan.detection_settings(str(k)) for k in parts}
     jobs["page",] = plan.report_settings()
     return {key: canonical_json(value.model_dump()) for key, value in jobs.items()}
 
@@ -105,11 +107,11 @@ def changed_value(path, value):
 
 
 def family(name):
-    """An experiment and those that extend it."""
+    """An experiment, those that extend it, and their generated controls."""
     found = {name}
     while more := {k for k, e in DEFAULT["experiments"].items() if e.get("extends") in found} - found:
         found |= more
-    return found
+    return found | {f"{k}_{control}" for k in found for control in DEFAULT["experiments"][k].get("controls", [])}
 
 
 def allowed(path, job):
@@ -128,6 +130,8 @@ def allowed(path, job):
         return job == ("dataset", name)
     if top == "convergence":
         return kind == "convergence"
+    if top == "truth" and name == "detection":
+        return kind == "detection" or (path[-1] == "jobs" and job == ("claims", "estimators"))  # which lists its files
     if top == "truth":
         return kind == "truth" and (name == "sweeps") == (job[1] == "sweeps")
     if top == "estimators":
@@ -138,7 +142,7 @@ def allowed(path, job):
         only_training = part(path) == "training" and path[-1] not in COUNTED
         used = {DEFAULT["experiments"][name].get("document"), *parents_document(name)}
         return job[1] in used and (not only_training or (kind == "notebook" and path[-1] in ("loss", "fold")))
-    if kind in ("dataset", "convergence", "truth") or job[1] not in family(name):
+    if kind in ("dataset", "convergence", "truth", "detection") or job[1] not in family(name):
         return False
     if kind == "contexts":
         return part(path) in ("model", "axes", "dataset")
@@ -165,7 +169,7 @@ def required(path, different):
     if top == "datasets":
         return ("dataset", name) in different or ("dataset", name) not in before()
     if top in ("truth", "convergence"):
-        return any(job[0] == top for job in different)
+        return any(job[0] == (name if name == "detection" else top) for job in different)
     if top == "estimators":
         users = {job for job in before() if job[0] == "estimate" and job[2] == name}
         return not users or bool(users & different)
@@ -251,6 +255,7 @@ def test_a_full_run_has_few_jobs():
         [("claims", document) for document in full.documents],
         [("notebook", document) for document in full.documents],
         full.truth_parts(),
+        full.detection_parts(),
         *studies,
     ]
     assert set(full.documents) == set(DEFAULT["documents"])
@@ -301,7 +306,7 @@ def test_every_seed_lies_in_one_block():
 
 def test_the_benchmark_reaches_its_document_and_no_other():
     full = plan()
-    truth = {*full.truth_parts(), *full.truth_sweeps().values()}
+    truth = {*full.truth_parts(), *full.truth_sweeps().values(), *full.detection_parts()}
     read = {document: set(full.claims_inputs(document).get("studies", [])) for document in full.documents}
     assert [document for document in full.documents if read[document] & truth] == ["estimators"]
     assert read["estimators"] == truth
@@ -423,7 +428,7 @@ def test_thinning_takes_one_rule(given):
 
 
 def test_a_disabled_document_costs_nothing():
-    left = plan({"only": [name for name in DEFAULT["documents"] if name != "yu2018"]})
+    left = plan({"only": [name for name in DEFAULT["documents"] if name not in ("yu2018", "your_own")]})
     assert "yu2018" in left.config.documents
     assert "yu2018" not in left.documents
     assert not [job for job in left.train_jobs() if job.id.startswith("yu_")]

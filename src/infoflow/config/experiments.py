@@ -69,7 +69,10 @@ class Experiment(Section):
     document: Identifier
     dataset: Identifier
     model: Model
-    training: Training
+    training: Training = Field(
+        Training(),
+        json_schema_extra=lambda schema: schema.pop("default"),  # JSON has no infinity
+    )
     snapshots: Snapshots = Snapshots()
     seeds: Count = 5
     first_seed: Annotated[int, Field(ge=0)] = Field(

@@ -139,7 +139,9 @@ class LiveRecording(Recording):
         self._numbers = 0
         self._earlier: dict[str, tuple[int, ...]] = {}  # shapes of the layers that a folder holds from before
         self.taken: dict[str, list[int]] = {}  # snapshots of each part
-        self._running: tuple[int, Mapping[str, Any]] | None = None  # the snapshot that is being taken, inputs of its parts
+        self._running: tuple[int, Mapping[str, Any]] | None = (
+            None  # the snapshot that is being taken, inputs of its parts
+        )
         _check_pool(pool)
         if isinstance(store, Folder) and store.description:
             self._resume(store.description)

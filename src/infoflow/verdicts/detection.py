@@ -7,15 +7,11 @@ what lies between is left out. An estimator's threshold is the fall that it show
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from infoflow.estimation.live import Asked
-from infoflow.truth import detection
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.questions import LEVEL
 
@@ -40,7 +36,11 @@ def effects(rows: pd.DataFrame) -> pd.DataFrame:
     errors = rows.pivot_table(index=keys, columns="step", values="std_error", sort=False, dropna=False)
     errors = errors.reindex(values.index).fillna(0.0)
     series = tr.Series(values.columns.to_numpy(), values.to_numpy(), errors.to_numpy(), np.arange(len(values)))
-    table = pd.DataFrame({"effect": tr.drop(series)}, index=values.index).reset_index()
+    with np.errstate(invalid="ignore"):
+        falls = tr.drop(series)
+    # an entropy of repeated rows is -inf: where it is so from the start, it does not fall
+    table = pd.DataFrame({"effect": np.nan_to_num(falls, nan=0.0, posinf=np.inf, neginf=-np.inf)}, index=values.index)
+    table = table.reset_index()
     known = table[table["estimator"] == "known"].set_index("number")["effect"]
     table = table[table["estimator"] != "known"]
     flagged = rows.assign(flagged=rows["flag"] != "").groupby(keys)["flagged"].mean().rename("flagged").reset_index()
@@ -99,24 +99,3 @@ def recommended(table: pd.DataFrame) -> pd.DataFrame:
     """The estimator with the highest detection rate in each regime; of equal ones that with the larger area under its curve."""
     ranked = rates(table).sort_values(["rate", "auc"], ascending=False)
     return ranked.groupby("regime", sort=False).head(1).reset_index(drop=True)
-
-
-def bench(asked: Asked, quantity: str, trajectories: Iterable[int], seed: int = 2019) -> pd.DataFrame:
-    """How often an estimator of one's own sees a compression, beside those of `infoflow.truth.detection.CANDIDATES`.
-
-    Args:
-        asked: as `infoflow.estimate` takes it: a function, or a mapping with `kind` and settings.
-        quantity: what falls when a layer compresses: the quantity's name in the table.
-        trajectories: numbers of the layers that it is tried on.
-        seed: of the layers.
-
-    Returns:
-        Rates as `rates` gives them; the estimator is called `mine`.
-    """
-    candidates = {"mine": detection.Candidate(asked, quantity), **detection.CANDIDATES}
-    rows: list[dict[str, object]] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for number in trajectories:
-            rows += detection.evaluate(detection.trajectory(number, seed), candidates, seed)
-    return rates(effects(pd.DataFrame(rows)))

@@ -16,7 +16,16 @@ SEED = 3
 
 def of(change, **fields):
     """A small trajectory of one change."""
-    given = {"number": 5, "regime": "low", "base": "tanh", "d": 2, "n": 64, "noise": 0.25, "strength": 1.0, "late": False}
+    given = {
+        "number": 5,
+        "regime": "low",
+        "base": "tanh",
+        "d": 2,
+        "n": 64,
+        "noise": 0.25,
+        "strength": 1.0,
+        "late": False,
+    }
     return detection.Trajectory(change=change, **(given | fields))
 
 
@@ -50,7 +59,9 @@ def test_what_spreads_a_layer_raises_what_is_known(change):
 def test_what_is_known_is_that_of_equally_likely_samples():
     values, width = torch.tensor([[0.0], [50.0], [100.0], [100.0]], dtype=torch.float64), 1.0
     expected = -(0.5 * math.log(0.5) + 0.5 * math.log(0.25))  # far apart: the entropy of the distinct values
-    assert float(detection.known(values, width, torch.Generator().manual_seed(0)).value) == pytest.approx(expected, abs=1e-6)
+    assert float(detection.known(values, width, torch.Generator().manual_seed(0)).value) == pytest.approx(
+        expected, abs=1e-6
+    )
     far = detection.known(torch.randn(64, 16).double() * 100, 1e-3, torch.Generator().manual_seed(0))
     assert float(far.value) == pytest.approx(math.log(64), abs=1e-6)
 
@@ -89,7 +100,12 @@ def rows_of(falls, estimates):
     """Rows of the benchmark with given falls of what is known and of one estimator."""
     made = []
     for number, (fall, estimate) in enumerate(zip(falls, estimates, strict=True)):
-        common = dict.fromkeys(analysis.OF_TRAJECTORY, 0) | {"number": number, "regime": "low", "change": "scale", "planted": fall > 0}
+        common = dict.fromkeys(analysis.OF_TRAJECTORY, 0) | {
+            "number": number,
+            "regime": "low",
+            "change": "scale",
+            "planted": fall > 0,
+        }
         for name, total in (("known", fall), ("mine", estimate)):
             for step, share in enumerate(np.interp(range(10), [0, 2, 6, 9], [0, 0, 1, 1])):
                 made.append({**common, "estimator": name, "kind": "point", "step": step, "value": 5 - share * total,
@@ -119,6 +135,16 @@ def test_an_estimator_that_sees_nothing_detects_nothing():
     table = analysis.effects(rows_of([0.0] * 60 + [0.5] * 60, [0.0] * 120))
     assert analysis.rates(table).iloc[0]["rate"] == 0
     assert analysis.rates(table).iloc[0]["auc"] == pytest.approx(0.5)
+
+
+def test_an_entropy_without_end_from_the_start_does_not_fall():
+    rows = rows_of([0.0] * 60 + [0.5] * 60, [0.0] * 60 + [0.4] * 60)
+    dead = rows["estimator"].eq("mine") & rows["number"].lt(3)
+    later = rows["estimator"].eq("mine") & rows["number"].eq(100) & rows["step"].ge(4)
+    table = analysis.effects(rows.assign(value=rows["value"].where(~(dead | later), -np.inf)))
+    assert (table.loc[table["number"] < 3, "effect"] == 0).all()
+    assert table.set_index("number")["effect"][100] == np.inf
+    assert analysis.rates(table).iloc[0]["rate"] == 1
 
 
 def test_the_best_of_a_regime_is_recommended():
