@@ -60,6 +60,7 @@ def record(
     Raises:
         InputError: the folder holds another recording, or an argument does not exist.
     """
+    layers = [layers] if isinstance(layers, str) else layers
     store = Folder(to) if to is not None else Memory(memory) if estimate is None else None
 
     warned: set[tuple[str, str]] = set()

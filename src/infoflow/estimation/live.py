@@ -149,7 +149,8 @@ def warn_of_flags(table: pd.DataFrame, warned: set[tuple[str, str]] | None = Non
         if warned is not None:
             warned.add((estimator, flag))
         whole = (table["estimator"] == estimator).sum()
-        where = ", ".join(list(dict.fromkeys(rows["layer"]))[:3])
+        layers = list(dict.fromkeys(rows["layer"]))
+        where = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more layers" if len(layers) > 3 else "")
         reason = FLAGS.get(flag, "the error signals are small beside the kernel")
         message = f"{estimator}: {len(rows)} of {whole} values are flagged {flag} ({where}): {reason}"
         warnings.warn(EstimatorWarning(message, flag), stacklevel=4)  # of the caller of infoflow.estimate

@@ -199,7 +199,7 @@ def _unknown(layer: str, path: str, model: nn.Module, found: Mapping[str, Called
     """What is wrong with a layer that no pass calls."""
     if path in dict(model.named_modules()):
         return f"layers: {layer}: no pass in evaluation mode calls this module; infoflow.layers(model, x) lists those that are"
-    near = difflib.get_close_matches(path, found, n=3, cutoff=0.4) or list(found)[:8]
+    near = difflib.get_close_matches(path or layer, found, n=3, cutoff=0.4) or list(found)[:8]
     return f"layers: {layer}: the model has no such module; nearest: {', '.join(near)}; infoflow.layers(model, x) lists all"
 
 

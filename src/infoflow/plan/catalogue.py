@@ -15,11 +15,11 @@ from infoflow.studies import package
 OF_INPUT = {"kde", "binning", "knn", "renyi", "linearised", "scalar_chain", "propagation"}  # kinds that see the input
 OF_STUDY = {
     "training": Figure(
-        title="training", caption="Loss and accuracy: training samples solid, held-out ones dashed.", tables=["history"]
+        title="training", caption="Loss and accuracy: training samples solid, held-out ones dashed; controls in grey, scored on the true labels too.", tables=["history"]
     ),
     "trajectories": Figure(
         title="information over training", tables=["estimates"],
-        caption="A row an estimator: what layers keep of the input, and what they know of the labels. Hollow: flagged values. Dashed: ceilings.",
+        caption="A row an estimator: what layers keep of the input, and what they know of the labels. Of bounds the upper one is solid, the lower one dotted. Hollow: flagged values. Dashed: ceilings.",
     ),
     "plane": Figure(
         title="information plane", tables=["estimates"],

@@ -275,7 +275,9 @@ def _path(axes: Axes, x: pd.DataFrame, y: pd.DataFrame, colour: Any) -> None:
     axes.add_collection(LineCollection(pieces, colors=shades[1:], linewidths=1.5))
     faces = np.where((x["doubt"] | y["doubt"]).to_numpy(bool)[:, None], (1.0, 1.0, 1.0, 1.0), np.array(shades))
     axes.scatter(*points.T, s=14, facecolor=faces, edgecolor=shades, zorder=3)
-    axes.scatter(*points[-1], s=50, color=[colour], edgecolor="white", linewidth=0.8, zorder=4)
+    doubted = bool(x["doubt"].iloc[-1] or y["doubt"].iloc[-1])
+    face, edge = ("white", colour) if doubted else (colour, "white")
+    axes.scatter(*points[-1], s=50, facecolor=[face], edgecolor=[edge], linewidth=1.2 if doubted else 0.8, zorder=4)
     axes.autoscale_view()
 
 

@@ -238,6 +238,8 @@ class LiveRecording(Recording):
         if self.layers and list(self.paths) != self.layers:
             raise InputError(f"layers: {self.store} was begun with {', '.join(self.layers)}; take another folder")
         self.layers = list(self.paths)
+        if isinstance(self.pool, Mapping) and (unknown := [name for name in self.pool if name not in self.layers]):
+            raise InputError(f"pool: {', '.join(unknown)} not among the layers {', '.join(self.layers)}")
         outputs = [shape for called in found.values() for shape in called.shapes if shape]
         self._numbers = sum(math.prod(shape[1:]) for shape in outputs)  # that a pass makes of one sample
         with evaluation(self.model), capture(self.model, self.paths) as captured:

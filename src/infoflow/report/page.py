@@ -126,6 +126,7 @@ def figure_card(
     names = ", ".join(f"<code>experiments.{e}</code>" for e in figure.experiments)
     where = "" if document.study and key != EXAMPLE else f" in <code>configs/documents/{key}.yaml</code>"
     experiments = f"{names}{where}" if names else "none"
+    overlay = "--configfile &lt;the study's config&gt; -- " if document.study and key != EXAMPLE else ""
     if document.study:
         drawn, notebook = f"infoflow.documents.own.figures.{name.rsplit('-', 1)[1]}", EXAMPLE
         file = "src/infoflow/documents/own/figures.py"
@@ -138,7 +139,7 @@ def figure_card(
         f"<dt>tables</dt><dd>{tables}</dd>"
         f"<dt>rules</dt><dd><code>notebook_{key}</code> (workflow/rules/notebooks.smk), <code>claims_{key}</code> (workflow/rules/claims.smk)</dd>"
         f"<dt>experiments</dt><dd>{experiments}</dd>"
-        f"<dt>again</dt><dd><code>snakemake --cores 8 {folder}/{path}.svg</code></dd>"
+        f"<dt>again</dt><dd><code>snakemake --cores 8 {overlay}{folder}/{path}.svg</code></dd>"
     )
     return (
         f"<figure id='{key}-{name}'><a href='{path}.svg'><img loading=lazy src='{path}.png' alt='{html.escape(figure.title)}'></a>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from infoflow.errors import InputError
 from infoflow.plotting import notes, own, style
@@ -53,6 +54,7 @@ def training(document: Document, experiment: str, point: str) -> Figure:
                 panel.plot(curve.index, curve[0.5], dashes, color=colour, label=label)
                 panel.fill_between(curve.index, curve[0.1], curve[0.9], color=colour, alpha=0.15, linewidth=0)
         panel.set(xlabel="epoch", ylabel="loss (nats)" if metric == "loss" else metric)
-    axes[0, 1].legend(loc="best")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     notes.note(figure, f"{notes.seeds(history[history['experiment'] == experiment])}; bands: the central 80 %.")
     return figure
