@@ -1,4 +1,5 @@
-"""The benchmark of compression detection at the size that recommendations rest on; writes detection.csv and detection.md.
+"""The benchmark of compression detection at the size that recommendations rest on; writes detection.csv, detection.md and, for figures
+T8 and T9, the reference tables of `estimators`.
 
     python benchmarks/detection.py [trajectories]        # 450, about a quarter of an hour on two cores
 
@@ -13,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from infoflow.storage.tables import write_table
 from infoflow.truth.detection import CANDIDATES, evaluate, trajectory
 from infoflow.verdicts.detection import by_size, effects, rates
 
@@ -26,7 +28,7 @@ def part(number):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         rows = pd.DataFrame(evaluate(trajectory(number, SEED), CANDIDATES, SEED))
-    return effects(rows), rows.drop_duplicates("estimator")[["regime", "estimator", "seconds"]]
+    return effects(rows), rows.drop_duplicates("estimator")[["number", "regime", "d", "n", "estimator", "seconds"]]
 
 
 def main():
@@ -45,6 +47,9 @@ def main():
     made = made.merge(sizes.add_prefix("rate_from_").reset_index(), on=["regime", "estimator", "kind"])
     made = made.sort_values(["regime", "rate", "auc"], ascending=[True, False, False])
     here = Path(__file__)
+    reference = here.parents[1] / "results/reference/estimators"
+    write_table(reference / "detection.parquet", table.sort_values(["estimator", "kind", "number"], ignore_index=True))
+    write_table(reference / "detection_costs.parquet", pd.concat(costs, ignore_index=True))
     made.round(4).to_csv(here.with_suffix(".csv"), index=False)
     lines = [
         "# Who would have seen the compression", "",

@@ -106,9 +106,10 @@ class DocumentPlan(EstimatePlan):
         return {name: f"{self.root}/tables/{document}/{name}.parquet" for name in names}
 
     def reference_tables(self, document: str) -> list[str]:
-        """Paths of a document's reference tables and verdicts, which are in git."""
+        """Paths of a document's reference tables and verdicts, which are in git; tables newer than they are missing."""
         names = ("claims", *catalogue.document(document).TABLES)
-        return [f"results/reference/{document}/{name}.parquet" for name in names]
+        paths = [Path("results/reference", document, f"{name}.parquet") for name in names]
+        return [str(path) for path in paths if path.is_file()]
 
     def has_reference(self, document: str) -> bool:
         """Whether reference results of a document are kept."""

@@ -110,7 +110,13 @@ class Document:
             figure: id, for example `F2`.
             needs: an experiment or a quantity without whose curves there is nothing to draw, and None is returned.
         """
-        drawn = self._draw(figure, needs)
+        try:
+            drawn = self._draw(figure, needs)
+        except FileNotFoundError as error:
+            if not self.reference:
+                raise
+            print(f"{figure}: the reference results are older than this figure and lack a table of it ({error})")
+            return None
         if drawn is not None:
             style.freeze_layout(drawn)
             if self.save_to:

@@ -432,7 +432,7 @@ def t8(document: Document) -> Figure:
             f"{dimensions[0]} to {dimensions[-1]} units\n{counts.iloc[0]:.0f} fall, {counts.iloc[1]:.0f} do not",
             fontsize=10,
         )
-    axes[0, 0].legend(loc="lower right", fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
