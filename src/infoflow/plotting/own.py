@@ -36,7 +36,6 @@ NAMES = {
 }  # fmt: skip
 GEOMETRY = ("ratio_distance", "effective_rank", "participation_ratio", "saturated_fraction")
 FEW = 8  # layers that get a colour and a name each
-HOLLOW = {"saturated", "flat", "dead", "impossible", "undefined", "ties", "dimension"}
 
 
 def _styled(function: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -232,7 +231,7 @@ def _curve(rows: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["median", "low", "high", "doubt"])
     finite = rows[np.isfinite(rows["value"])]
     groups = finite.groupby("epoch")["value"]
-    doubt = finite.assign(doubt=finite["flag"].isin(HOLLOW)).groupby("epoch")["doubt"].mean() > 0.5
+    doubt = finite.assign(doubt=finite["flag"] != "").groupby("epoch")["doubt"].mean() > 0.5
     return pd.DataFrame(
         {"median": groups.median(), "low": groups.quantile(0.1), "high": groups.quantile(0.9), "doubt": doubt}
     )
