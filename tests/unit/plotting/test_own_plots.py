@@ -74,4 +74,4 @@ def test_tables_that_lack_something(few, name, kept, message):
 
 def test_seaborn_is_not_needed(monkeypatch, few):
     monkeypatch.setitem(sys.modules, "seaborn", None)
-    infoflow.plot.trajectories(few)
+    assert infoflow.plot.trajectories(few).axes
