@@ -248,6 +248,19 @@ class MusicManifestData(MusicData):
     path: str = Field(description="the CSV file, below `data_root` or absolute; paths in it are relative to it")
 
 
+class SpokenData(MusicData):
+    """A corpus of emotional speech as mel-spectrograms with the emotions as classes; speakers stay together in the split."""
+
+    kind: Literal["speech_spectrograms"]
+    locate: ClassVar[str] = "speech"
+    corpus: Literal["iemocap", "emodb", "ravdess", "manifest"]
+    source: Literal["full"] = "full"
+    path: str | None = Field(
+        None,
+        description="folder of the corpus (manifest: the CSV file), below `data_root` or absolute; null: the corpus's own name below `data_root`",
+    )
+
+
 class ArraysData(ImageData):
     """Own arrays: inputs x (n, …), labels y (n,), and perhaps group and split (n,)."""
 

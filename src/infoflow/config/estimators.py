@@ -129,8 +129,19 @@ class ScalarChain(EstimatorSection):
     needs: ClassVar[tuple[str, ...]] = ("scalars", "population")
 
 
-class ScalarDensity(OfOneSeed):
-    """Exact densities p(t) of the layers of a scalar noisy chain, for one seed."""
+class OfFirstSeeds(EstimatorSection):
+    """Tables of their own columns, of the first seeds."""
+
+    tidy: ClassVar[bool] = False
+    seeds: Count = Field(1, description="so many of the first seeds")
+
+    def seeds_of(self, seeds: Collection[int], with_passes: Collection[int]) -> list[int]:
+        """The first seeds, as far as they are there."""
+        return [seed for seed in seeds if seed < self.seeds]
+
+
+class ScalarDensity(OfFirstSeeds):
+    """Exact densities p(t) of the layers of a scalar noisy chain."""
 
     kind: Literal["scalar_density"]
     needs: ClassVar[tuple[str, ...]] = ("scalars", "population")
@@ -141,6 +152,27 @@ class ScalarDensity(OfOneSeed):
     def refusal(self, experiment: str) -> str | None:
         """Ranges are given for each experiment."""
         return None if experiment in self.ranges else f"has no entry for {experiment} in its ranges"
+
+
+class ScalarDraws(OfFirstSeeds):
+    """I(X;T) of a scalar noisy chain from drawn inputs and repeated noisy passes, as kong2019 estimated it, beside the exact value."""
+
+    kind: Literal["scalar_draws"]
+    needs: ClassVar[tuple[str, ...]] = ("scalars", "population")
+    inputs: Annotated[int, Field(ge=2)] = Field(1000, description="drawn inputs of the mixture whose entropy is h(T)")
+    passes: Annotated[int, Field(ge=2)] = Field(1000, description="noisy passes of each input in h(T|X)")
+    conditional: dict[Identifier, Annotated[int, Field(ge=2)]] = Field(
+        description="experiment -> drawn inputs of h(T|X)"
+    )
+    epochs: list[Annotated[int, Field(ge=0)]] = Field(description="only the snapshots nearest to these epochs")
+
+    def refusal(self, experiment: str) -> str | None:
+        """The number of inputs is given for each experiment."""
+        return None if experiment in self.conditional else f"has no entry for {experiment} in its conditional"
+
+    def snapshots_of(self, snapshots: list[int], updates: int) -> list[int]:
+        """The snapshots nearest to `epochs`."""
+        return nearest(snapshots, self.epochs, updates)
 
 
 class ScalarClusters(EstimatorSection):
@@ -309,6 +341,7 @@ class KernelWidth(Section):
     factor: Positive = Field(5.0, description="power: of inputs and activations")
     error_factor: Positive = Field(0.1, description="power: of error signals")
     offset: Literal[1, 4] = Field(1, description="power: 1 as in arXiv 1804.06537, 4 as in its journal version")
+    held: bool = Field(False, description="alignment: a layer's σ stays what it is at the first snapshot")
     rescaled: bool = Field(False, description="layers rescaled to the overall standard deviation they had at the start")
     variance: Positive = Field(0.2, description="fixed: σ² of inputs, layers and error signals")
     unit_inputs: bool = Field(False, description="fixed: inputs rescaled so that their median squared distance is 1")
@@ -319,7 +352,7 @@ class KernelWidth(Section):
         of_fixed = {"variance", "unit_inputs", "per_unit"}
         if self.rule == "fixed":
             return self.model_dump(include={"rule", *of_fixed})
-        return self.model_dump(exclude=of_fixed)
+        return self.model_dump(exclude=of_fixed if self.held else {*of_fixed, "held"})
 
 
 class MatrixRenyi(LayerEstimator):

@@ -80,9 +80,7 @@ class Experiment(Section):
     )
     axes: dict[str, list[Any]] = Field({}, description="dotted path of a setting -> the values it takes")
     stack: list[str] = Field([], description="axes whose points train in one stacked ensemble, beside the seeds")
-    variants: dict[Literal["as_published", "corrected"], dict[str, Any]] = Field(
-        {}, description="overrides of this experiment for each variant"
-    )
+    variants: dict[Identifier, dict[str, Any]] = Field({}, description="overrides of this experiment for each variant")
     probe: Probe = Probe()
     estimators: list[Identifier] = []
     controls: list[Literal["shuffled", "untrained"]] = Field(

@@ -35,8 +35,10 @@ def rows(job: EstimatorTask, layer: Layer, recording: Recording | None = None) -
     some = torch.linspace(0, n - 1, min(n, section.pair_inputs)).long()
     classes = torch.zeros(n, dtype=torch.int64) if labels is None else labels
     distances = clustering.class_distances(values[some], classes[some])._asdict()
-    cosines = clustering.cosine_similarities(values, classes)._asdict()
-    measures = {f"{k}_distance": v for k, v in distances.items()} | {f"{k}_cosine": v for k, v in cosines.items()}
+    measures = {f"{k}_distance": v for k, v in distances.items()}
+    # a mean activation that all samples share makes every cosine large: with the layer as it is, and centred
+    for name, one in (("cosine", values), ("centred_cosine", values - values.mean(0))):
+        measures |= {f"{k}_{name}": v for k, v in clustering.cosine_similarities(one, classes)._asdict().items()}
     if labels is None:
         measures = {name: value for name, value in measures.items() if name.startswith("overall")}
     measures["participation_ratio"] = clustering.participation_ratio(values)

@@ -118,6 +118,7 @@ def _of_network(job: EstimatorTask, recording: Recording, seed: int, batches: Ba
 
     initial: dict[str, float] = {}
     aligned: dict[str, float | None] = {}
+    held: dict[str, float | None] = {}  # the aligned widths of the first snapshot
     if any(rule.rescaled for rule in section.widths):
         initial = {name: float(spread(value.double())) for name, value in recorded(0).items()}
     for snapshot in recording.snapshots(seed, batches.samples):
@@ -126,10 +127,11 @@ def _of_network(job: EstimatorTask, recording: Recording, seed: int, batches: Ba
             if batches.y is None:
                 raise InputError("widths: the rule alignment needs classes, not continuous targets")
             aligned = {k: _aligned_width(v[:, 0], batches.y, count, aligned.get(k)) for k, v in values.items()}
+            held = held or aligned
         sides = {name: _sides(job, recording, seed, snapshot, batches, name) for name in names}
         rows = list(_inputs(job, sides, recording))
         for name, value in values.items():
-            rows += _forward(job, (name, layers.depth(recording, name)), value, initial, aligned, sides[name])
+            rows += _forward(job, (name, layers.depth(recording, name)), value, initial, (aligned, held), sides[name])
         if section.errors:
             errors = recording.errors(seed, snapshot, batches.index)
             rows += _backward(job, recording, {name: _variables(section, one) for name, one in errors.items()})
@@ -163,17 +165,17 @@ def _forward(
     layer: tuple[str, int],
     value: Tensor,
     initial: dict[str, float],
-    aligned: dict[str, float | None],
+    aligned: tuple[dict[str, float | None], dict[str, float | None]],
     references: Sides,
 ) -> Iterator[Row]:
-    """Rows of one layer's values, for every width and order."""
+    """Rows of one layer's values, for every width and order; `aligned` has the widths of this snapshot and of the first."""
     name, depth = layer
     distances = _distances(value, job.section.batches)
     dead = (distances.squares.amax((0, 2, 3)) == 0).tolist()
     for rule in job.section.widths:
         exponents = _exponents(distances, rule, rule.factor)
         if rule.rule == "alignment":
-            exponents = distances.squares / (2 * aligned[name] ** 2)
+            exponents = distances.squares / (2 * aligned[rule.held][name] ** 2)
         if rule.rescaled:
             exponents = exponents * (initial[name] / max(float(spread(value.double())), 1e-12)) ** 2
         for alpha in job.section.alphas:

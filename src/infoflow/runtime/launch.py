@@ -23,6 +23,7 @@ from infoflow.runtime import forkserver, locks, processes
 FOLDER = Path(".snakemake")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 10.0  # seconds that jobs have to end
+PATIENCE = 5.0  # seconds for a run that was killed to leave the folder: its processes do not end all at once
 
 
 def run(arguments: Sequence[str], *, warm: bool) -> int:
@@ -34,10 +35,7 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
         InputError: another run is at work in this folder, or the folder cannot be written.
     """
     with _lock_file() as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError("another run is at work in this folder; wait for it or stop it") from None
+        _hold(handle)
         locks.clear()
         prefer_own_commands()
         environment = {**os.environ, **caches()}
@@ -53,6 +51,22 @@ def run(arguments: Sequence[str], *, warm: bool) -> int:
         if received or status < 0:
             locks.remove()
         return 128 + received[0] if received else status if status >= 0 else 128 - status
+
+
+def _hold(handle: IO[str]) -> None:
+    """Take the kernel lock of a file.
+
+    Raises:
+        InputError: another run holds it, and still does after `PATIENCE` seconds.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise InputError("another run is at work in this folder; wait for it or stop it") from None
+            time.sleep(0.1)
 
 
 def _lock_file() -> IO[str]:

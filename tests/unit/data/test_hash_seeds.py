@@ -55,6 +55,7 @@ DATASETS = {
     "speech_iemocap": {**SPEECH, "corpus": "iemocap", "limit": 21},
     "speech_emodb": {**SPEECH, "corpus": "emodb", "limit": 21},
     "speech_ravdess": {**SPEECH, "corpus": "ravdess", "limit": 21, "normalise": "none"},
+    "spoken": {**RECORDINGS, "kind": "speech_spectrograms", "corpus": "emodb", "limit": 13},
     "speech_manifest": {**SPEECH, "corpus": "manifest", "pitch": "pyin"},
     "fma_standin": {**RECORDINGS, "kind": "fma", "source": "standin", "per_genre": 1, "published_split": False, "limit": 5},
     "fma_medleys": {**RECORDINGS, "kind": "fma", "source": "full", "limit": 40, "medleys": 20, "medley_samples": 33_075},

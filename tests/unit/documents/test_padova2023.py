@@ -125,9 +125,9 @@ def test_a_wide_student_cannot_forget():
 
     axes = {name: {"model.layers": [100, width, 1]} for name, width in (("narrow", 10), ("wide", 100))}
     found = outcomes("V-003-9", Invented({"saxe_linear_irrelevant": student}, axes=axes))
-    assert found["irrelevant", "narrow"] == "holds"
-    assert found["irrelevant", "wide"] == "vacuous"
-    assert found["relevant", "wide"] == "holds"
+    assert found["irrelevant", "10 units"] == "holds"
+    assert found["irrelevant", "100 units"] == "vacuous"
+    assert found["relevant", "100 units"] == "holds"
 
 
 def test_tanh_compresses_under_both_batches_and_relu_under_neither():
@@ -175,3 +175,16 @@ def test_no_link_is_an_equivalence_within_kinds(accuracy, correlation, cells):
 def test_an_ensemble_of_networks_that_all_compress_shows_nothing():
     results = Ensemble(lambda seed: 1.0 + 0.001 * seed, lambda seed, kind: 0.5 + 0.01 * (seed % 7))
     assert set(outcomes("V-003-10", results).values()) == {"vacuous"}
+
+
+def test_an_intervention_compares_the_strongest_step_with_none_kind_by_kind():
+    axes = {
+        f"{kind}, {step}": {"model.activations": [kind, "linear"], "training.orthonormal": step}
+        for kind in ("tanh", "relu")
+        for step in (0.0, 0.001)
+    }
+    results = Ensemble(lambda seed: 0.8 * drawn(seed) + 0.5, lambda seed, kind: 0.9 - 0.05 * (kind == "relu, 0.001"))
+    results.axes = axes
+    found = outcomes("V-003-10", results)
+    assert found["intervention", "tanh"] == "holds"
+    assert found["intervention", "relu"] == "fails"

@@ -111,7 +111,7 @@ def paper_tables(experiments, axis, values, quantities, layer):
 @pytest.mark.parametrize(
     ("figure", "tables", "panels", "lines"),
     [
-        ("E1", (("goldfeld_mnist_cnn",), "model.noise_std", (0.2, 0.0, 0.05), ("within_cosine", "between_cosine"), "T3"), 3, 2),
+        ("E1", (("goldfeld_mnist_cnn", "goldfeld_mnist_cnn_relu"), "model.noise_std", (0.2, 0.0, 0.05), ("within_centred_cosine", "between_centred_cosine"), "T3"), 6, 2),
         ("E2", (("goldfeld_clustering_penalty",), "training.orthonormal~0.0.training.clustering_penalty", (1.0, 0.0), ("I_XT",), "T5"), 3, 2),
         ("X3", (("goldfeld_noise_sweep", "goldfeld_alpha_sweep"), "training.orthonormal~0.0.model.noise_std", (0.01, 0.001), ("I_XT",), "T5"), 6, 2),
     ],

@@ -1,5 +1,6 @@
 """What a run starts with: its own commands, caches that can be written, as much memory as the machine has."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -41,18 +42,33 @@ def test_a_home_that_cannot_be_written_is_replaced(tmp_path, monkeypatch, capsys
     assert "cannot be written; caches go to" in capsys.readouterr().err
 
 
+@contextlib.contextmanager
+def another_run(folder, until="input()"):
+    """A process that holds a folder's lock until it is killed, or as long as `until` takes."""
+    (folder / ".snakemake").mkdir()
+    holds = (
+        "import fcntl, time; f = open('.snakemake/infoflow.lock', 'a'); fcntl.flock(f, 2); print('held', flush=True); "
+        + until
+    )
+    other = subprocess.Popen([sys.executable, "-c", holds], cwd=folder, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+    other.stdout.readline()
+    yield
+    other.kill()
+    other.communicate()
+
+
 def test_a_second_run_in_a_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ".snakemake").mkdir()
-    holds = (
-        "import fcntl; f = open('.snakemake/infoflow.lock', 'a'); fcntl.flock(f, 2); print('held', flush=True); input()"
-    )
-    other = subprocess.Popen([sys.executable, "-c", holds], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
-    other.stdout.readline()
-    with pytest.raises(InputError, match="another run is at work"):
+    monkeypatch.setattr(launch, "PATIENCE", 0.2)
+    with another_run(tmp_path), pytest.raises(InputError, match="another run is at work"):
         launch.run([], warm=False)
-    other.kill()
-    other.wait()
+
+
+def test_a_run_waits_for_one_that_was_killed_to_leave(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launch, "PATIENCE", 60.0)
+    with another_run(tmp_path, "time.sleep(0.5)"), open(".snakemake/infoflow.lock", "a") as handle:
+        launch._hold(handle)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from infoflow.documents.goldfeld2019.constants import BEST, CONTROL, END, LAYERS, TASK, UNREGULARISED, WIDTHS
+from infoflow.documents.goldfeld2019.constants import BEST, CNNS, CONTROL, END, LAYERS, TASK, UNREGULARISED, WIDTHS
 from infoflow.documents.goldfeld2019.study import Net, Study, start_of_fall
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.questions import Each, Exact, Mean, Same, Trend
+from infoflow.verdicts.results import Results
 from infoflow.verdicts.rule import Evidence, Trained, claim
 from infoflow.verdicts.statistics import uninformative
 
@@ -473,35 +474,41 @@ def noise_regularises(study: Study) -> Iterator[Evidence]:
 @claim(
     "V-004-E1", "E1", "The last hidden layer of an MNIST CNN clusters by class",
     Each(
-        "rise of within-class less between-class cosine", "", above=0.3, part="cosine",
+        "rise of within-class less between-class cosine of the centred layer", "", above=0.3, part="cosine",
         control="none: a change from the untrained network",
     ),
     Each(
         "change of within/overall distance", "", below=-0.2, part="distance",
         control="none: a change from the untrained network",
     ),
-    primary={"variant": "last hidden layer"}, needs="goldfeld_mnist_cnn",
+    primary={"variant": "tanh, last hidden layer"}, needs="goldfeld_mnist_cnn",
 )  # fmt: skip
 def cnn_clusters(study: Study) -> Iterator[Evidence]:
-    """V-004-E1: what training does to cosines and distances of every layer, rows for each noise level."""
-    results, name = study.results, "goldfeld_mnist_cnn"
-    for point, labels in results.points(name).items():
-        net = Net.of(results, name, point)
-        source = results.attributes(labels.dataset)
-        layers = sorted(net.table["layer"].unique())
-        estimator = net.table["estimator"].iloc[0]
-        for layer in layers:
-            within, between, ratio = (
-                net.measure(quantity, layer, estimator).values
-                for quantity in ("within_cosine", "between_cosine", "ratio_distance")
-            )
-            apart = within - between
-            for part, values in (("cosine", apart), ("distance", ratio)):
-                yield Evidence(
-                    values[:, -1] - values[:, 0], part=part, data=f"{labels.dataset}, noise std {labels.noise_std:g}",
-                    variant="last hidden layer" if layer == layers[-1] else layer, stand_in=bool(source["stand_in"]),
-                    detail={"end": np.median(values[:, -1])},
-                )  # fmt: skip
+    """V-004-E1: what training does to cosines and distances of every layer, rows for each activation and noise level."""
+    for activation, name in CNNS.items():
+        if study.results.has(name):
+            for point in study.results.points(name):
+                yield from clusters_of(study.results, name, point, activation)
+
+
+def clusters_of(results: Results, name: str, point: str, activation: str) -> Iterator[Evidence]:
+    """Evidence of every layer of one convolutional network."""
+    net, labels = Net.of(results, name, point), results.points(name)[point]
+    source = results.attributes(labels.dataset)
+    layers = sorted(net.table["layer"].unique())
+    estimator = net.table["estimator"].iloc[0]
+    for layer in layers:
+        within, between, ratio = (
+            net.measure(quantity, layer, estimator).values
+            for quantity in ("within_centred_cosine", "between_centred_cosine", "ratio_distance")
+        )
+        apart = within - between
+        for part, values in (("cosine", apart), ("distance", ratio)):
+            yield Evidence(
+                values[:, -1] - values[:, 0], part=part, data=f"{source['source']}, noise std {labels.noise_std:g}",
+                variant=f"{activation}, {'last hidden layer' if layer == layers[-1] else layer}",
+                stand_in=bool(source["stand_in"]), detail={"end": np.median(values[:, -1])},
+            )  # fmt: skip
 
 
 @claim(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 PLAIN, REGULAR = "orthonormal~0.0", "orthonormal~0.0001"
 NOISY, SHUFFLED, TWIN = "goldfeld_noisy", "goldfeld_shuffled", "goldfeld_deterministic"
+CNNS = {"tanh": "goldfeld_mnist_cnn", "ReLU": "goldfeld_mnist_cnn_relu"}  # by activation
 LAYERS = [f"T{k}" for k in range(1, 6)]
 WIDTHS = ("0.0001", "0.001", "0.01", "0.1")  # of the bins of F3
 TASK = "12-bit task, all 4096 patterns"

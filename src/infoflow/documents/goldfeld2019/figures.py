@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infoflow.documents.goldfeld2019.constants import LAYERS, NOISY, PLAIN, REGULAR, RELEASED, TWIN
+from infoflow.documents.goldfeld2019.constants import CNNS, LAYERS, NOISY, PLAIN, REGULAR, RELEASED, TWIN
 from infoflow.plotting import notes, panels, schematics, style
 from infoflow.plotting.document import Document, drawn_from, pick
 
@@ -342,27 +342,29 @@ def x4(document: Document) -> Figure:
     return figure
 
 
-@drawn_from(tables=["curves"], experiments=["goldfeld_mnist_cnn"])
+@drawn_from(tables=["curves"], experiments=["goldfeld_mnist_cnn", "goldfeld_mnist_cnn_relu"])
 def e1(document: Document) -> Figure:
     """Clustering in a convolutional network.
 
-    Cosine similarity within and between classes in the last hidden layer of a network on MNIST, without noise and
-    with three levels of it.
+    Cosine similarity within and between classes in the centred last hidden layer of networks on MNIST, with tanh and
+    with ReLU, without noise and with three levels of it.
     """
-    curves = document.curves("goldfeld_mnist_cnn", grid="all")
-    points = {float(point.split("~")[-1]): point for point in curves["point"].unique()}
-    figure, axes = style.new(1, len(points), 3.6, sharey=True)
-    for one, noise in zip(axes[0], sorted(points), strict=True):
-        rows = pick(curves, point=points[noise], layer=curves["layer"].max())
-        for quantity, colour in zip(("within_cosine", "between_cosine"), style.CLASSES, strict=True):
-            panels.band(one, pick(rows, quantity=quantity), colour, quantity.replace("_cosine", " classes"))
-        panels.epochs_axis(one, int(rows["epoch"].max()), log=True)
-        one.set_title(f"noise std {noise:g}" if noise else "no noise", loc="center")
-    axes[0, 0].set(ylabel="cosine similarity", ylim=(-0.1, 1.02))
-    axes[0, 0].legend(loc="center right")
+    every = {name: document.curves(name, grid="all") for name in CNNS.values()}
+    points = {float(point.split("~")[-1]): point for point in every["goldfeld_mnist_cnn"]["point"].unique()}
+    figure, axes = style.new(len(every), len(points), 6.2, sharey=True, sharex=True)
+    for row, (activation, name) in zip(axes, CNNS.items(), strict=True):
+        for one, noise in zip(row, sorted(points), strict=True):
+            rows = pick(every[name], point=points[noise], layer=every[name]["layer"].max())
+            for quantity, colour in zip(("within", "between"), style.CLASSES, strict=True):
+                panels.band(one, pick(rows, quantity=f"{quantity}_centred_cosine"), colour, f"{quantity} classes")
+            panels.epochs_axis(one, int(rows["epoch"].max()), log=True)
+            one.set_title(f"{activation}, " + (f"noise std {noise:g}" if noise else "no noise"), loc="center")
+        row[0].set(ylabel="cosine similarity", ylim=(-0.25, 1.02))
+    axes[0, 0].legend(loc="upper left")
     notes.note(
         figure,
-        f"Last hidden layer of a convolutional network on MNIST (5000 images), median and central 80 % of {notes.seeds(curves)}.",
+        "Last hidden layer, its mean over the samples taken off, of a convolutional network on MNIST; "
+        f"median and central 80 % of {notes.seeds(rows)}.",
     )
     return figure
 

@@ -12,8 +12,10 @@ PLATEAUS = (
 )  # 4, 3 and 2 clusters of four points
 MIDS = tuple((a + b) / 2 for a, b in zip(PLATEAUS, PLATEAUS[1:], strict=False))
 PUBLISHED, CORRECTED = "as_published", "corrected"
+ONE_CHANGE = ("reset", "reset_more_samples")  # between the two, of F6
 SHUFFLED = "the same networks on shuffled labels"
 TANH = "the networks of F4, whose hidden layer is tanh"
+NOISELESS = "_noiseless"  # of the names of experiments that train without noise
 ENUMERATED = ("kong_f2", "kong_f3")  # experiments whose input takes a few values
 SPANS = {"uniform3": "U(−3, 3)", "uniform1": "U(−1, 1)"}
 DATA = {

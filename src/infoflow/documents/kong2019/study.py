@@ -135,10 +135,9 @@ def single_mode(densities: pd.DataFrame) -> np.ndarray:
     """Share of epochs at which the density of a layer has one mode, (seeds,).
 
     Args:
-        densities: of one layer, with `epoch`, `t` and `density`, and `seed` where there is more than one.
+        densities: of one layer, with `seed`, `epoch`, `t` and `density`.
     """
-    seeds = densities["seed"] if "seed" in densities else pd.Series(0, index=densities.index)
-    return np.array([(_modes(rows) == 1).mean() for _, rows in densities.groupby(seeds)])
+    return np.array([(_modes(rows) == 1).mean() for _, rows in densities.groupby("seed")])
 
 
 def _modes(densities: pd.DataFrame) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from infoflow.documents.kong2019.constants import DATA
+from infoflow.documents.kong2019.constants import DATA, NOISELESS
 from infoflow.documents.kong2019.study import Run, mid_falls
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.results import Results
@@ -14,7 +14,7 @@ from infoflow.verdicts.summaries import shared_epochs, summary
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Curves with their spread over seeds, densities, events and histories."""
-    experiments = [name for name in results.experiments if not name.endswith("_shuffled")]
+    experiments = [name for name in results.experiments if not name.endswith(("_shuffled", NOISELESS))]
     curves, histories, densities = [], [], []
     for name in experiments:
         estimates = results.estimates(name)
@@ -25,11 +25,8 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
             if name in DATA or name == "kong_e2":
                 histories.append(summary(history, ["experiment", "point", "split", "noisy", "metric", "epoch"]))
         if name in DATA:
-            densities.append(
-                results.figure_table(name, "scalar_density")
-                .round({"density": 2})
-                .astype({"density": "float32", "t": "float32"})
-            )
+            shown = results.figure_table(name, "scalar_density").query("seed == 0").drop(columns="seed")
+            densities.append(shown.round({"density": 2}).astype({"density": "float32", "t": "float32"}))
     return {
         "curves": pd.concat(curves, ignore_index=True),
         "history": pd.concat(histories, ignore_index=True),

@@ -64,13 +64,15 @@ def map_series(results: Results, experiment: str) -> dict[tuple[str, str], tr.Se
     return {key: tr.series(one, "H_T", key[0]) for key, one in rows.groupby(["layer", "part"])}
 
 
-def of(results: Results, experiment: str, evidence: Evidence) -> Evidence:
-    """Evidence with the data set of an experiment, and the training accuracy that its networks reached."""
-    point = next(iter(results.points(experiment)))
-    attributes = results.attributes(results.dataset_of(experiment, point))
+def of(results: Results, experiment: str, evidence: Evidence, point: str = "") -> Evidence:
+    """Evidence with the data set of an experiment's point, and the training accuracy that its networks reached.
+
+    The point is the first where none is named.
+    """
+    attributes = results.attributes(results.dataset_of(experiment, point or next(iter(results.points(experiment)))))
     evidence.data, evidence.stand_in = evidence.data or str(attributes["source"]), bool(attributes["stand_in"])
     if evidence.trained is None:
-        evidence.trained = reached(results, experiment).to_numpy()
+        evidence.trained = reached(results, experiment, point).to_numpy()
     return evidence
 
 

@@ -28,6 +28,7 @@ from infoflow.documents.yu2018.constants import (
     TIES,
     TRAINED,
     UNTRAINED,
+    WHOLE,
 )
 from infoflow.documents.yu2018.study import Cube, Net, Study, matched
 from infoflow.estimators import renyi
@@ -834,8 +835,8 @@ def controls(study: Study) -> Iterator[Evidence]:
         yield of(group[0][0], evidence)
 
 
-def deep(net: Net, experiment: str, control: str) -> Iterator[Evidence]:
-    """V-001-E1 for one deep network under one kernel and part of the data, with what each layer does."""
+def under_kernel(net: Net, name: str, control: str) -> Iterator[Evidence]:
+    """V-001-E1 for one network under one kernel and part of the data, with what each layer does."""
     pairs = forward_pairs(net, TRAINED, control)
     share = pairs.share()
     fallen = no_fall(net, control)
@@ -843,7 +844,7 @@ def deep(net: Net, experiment: str, control: str) -> Iterator[Evidence]:
         "violated": 1 - np.nan_to_num(share, nan=1.0).mean(), "idle_pairs": pairs.idle.mean(), "strict_share": pairs.strict.mean(),
         "compresses": fallen.detail["compresses"], "accuracy": net.accuracy().mean(),
     }  # fmt: skip
-    variant = f"{DEEP[experiment]}, {control if control != MAIN else 'maps'}"
+    variant = f"{name}, {control if control != MAIN else 'maps'}"
     vacuous = bool(pairs.idle.mean() > 0.5)
     yield of(net, Evidence(np.nan_to_num(share), part="order", vacuous=vacuous, variant=variant, detail=detail))
     yield of(net, Evidence(
@@ -861,8 +862,10 @@ def deep(net: Net, experiment: str, control: str) -> Iterator[Evidence]:
     trained=LEARNS, needs="yu_vgg11",
 )  # fmt: skip
 def deeper_networks(study: Study) -> Iterator[Evidence]:
-    """V-001-E1 for every deeper network under every kernel."""
-    for name, net in study.deep:
-        for control in KERNELS:
+    """V-001-E1 for every deeper network under every kernel, and for the document's networks under kernels over whole layers."""
+    every = [(DEEP[name], net, KERNELS) for name, net in study.deep]
+    every += [(net.label, net, WHOLE) for net in study.networks]
+    for name, net, kernels in every:
+        for control in kernels:
             if net.has(control):
-                yield from deep(net, name, control)
+                yield from under_kernel(net, name, control)

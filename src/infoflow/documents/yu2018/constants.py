@@ -5,8 +5,9 @@ from __future__ import annotations
 MAIN, ORDER_2 = "main", "α = 2"
 MEDIAN = "median σ"
 CONTROLS = [ORDER_2, MEDIAN, "h = 1", "h = 2.5", "h = 10", "offset 4", "rescaled"]
-TENSOR, TRAIN = "tensor kernel", "training batches"
-KERNELS = [MAIN, TRAIN, TENSOR, f"{TENSOR}, {TRAIN}"]  # under which the deep networks are estimated
+TENSOR, TRAIN, HELD = "tensor kernel", "training batches", "first σ"
+WHOLE = [TENSOR, f"{TENSOR}, {TRAIN}", f"{TENSOR}, {HELD}"]  # kernels over whole layers
+KERNELS = [MAIN, TRAIN, *WHOLE]  # under which the deep networks are estimated
 DEEP = {"yu_vgg11": "VGG-11", "yu_resnet18": "ResNet-18"}
 FALL = 0.15  # bits: a smaller fall is none
 TIES = 0.98  # both values above this share of S(X): the pair says nothing

@@ -15,12 +15,14 @@ from infoflow.documents.yu2018.constants import (
     BASELINES,
     DEEP,
     FILTERS,
+    HELD,
     INITIALISATIONS,
     LEARNED,
     MAIN,
     OTHERS,
     TENSOR,
     TRAIN,
+    WHOLE,
 )
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.results import Results
@@ -149,11 +151,13 @@ def control_of(settings: str, samples: str) -> str:
         f"α = {rule['alpha']:g}": rule["alpha"] != 1.01,
         TENSOR: rule["kernel"] == "tensor",
         TRAIN: samples == "train",
+        HELD: rule.get("held", False),
     }
     names = [name for name, differs in changed.items() if differs]
     if not names:
         return MAIN
-    return ", ".join(names) if len(names) == 1 or names == [TENSOR, TRAIN] else ""
+    joined = ", ".join(names)
+    return joined if len(names) == 1 or joined in WHOLE else ""
 
 
 def labelled(results: Results, experiment: str) -> pd.DataFrame:
