@@ -328,6 +328,11 @@ def near_150(run: Run, variant: str) -> list[Evidence]:
     ]
 
 
+def figure_of(experiment: str) -> str:
+    """The figure whose networks an experiment trains."""
+    return experiment.removeprefix("kong_").upper()
+
+
 WITHOUT = "none: a network is compared with itself"
 TRAINED_WITHOUT = "none: two trainings of a network are compared"
 
@@ -349,7 +354,7 @@ def noise_costs_little(results: Results) -> Iterator[Evidence]:
     for experiment in ("kong_f2", "kong_f4", "kong_f5", "kong_f6"):
         test = in_variants(experiment)(functools.partial(cost_of_noise, results, experiment))
         for made in test(results):
-            yield replace(made, data=f"{experiment.removeprefix('kong_').upper()}, {made.data}")
+            yield replace(made, data=f"{figure_of(experiment)}, {made.data}")
 
 
 def cost_of_noise(results: Results, experiment: str, run: Run, variant: str) -> list[Evidence]:
@@ -389,7 +394,7 @@ def drawn_estimates(results: Results) -> Iterator[Evidence]:
         table = table.assign(error=table["drawn"] - table["exact"])
         for (variant, layer), rows in table.groupby(["point", "layer"]):
             errors = rows.groupby("seed")["error"]
-            common = {"variant": str(variant), "data": f"{data}, {layer}"}
+            common = {"variant": str(variant), "data": f"{figure_of(experiment)}, {data}, {layer}"}
             yield Evidence(errors.mean().to_numpy(), part="mean", **common)
             yield Evidence(np.sqrt(errors.apply(lambda e: (e**2).mean())).to_numpy(), part="spread", **common)
 
