@@ -1,4 +1,4 @@
-"""Minutes that each figure's own jobs took in a run, divided by two cores: the last column of the README's table.
+"""Minutes that each figure's own jobs took in a run, divided by two cores: the last column of the table in docs/figures.md.
 
 python benchmarks/figure_minutes.py            after `make results`
 """

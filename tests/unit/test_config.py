@@ -265,7 +265,7 @@ def overlays():
 
 @pytest.mark.parametrize("overlay", [None, *overlays()])
 def test_every_config_of_the_repository_loads(overlay, tmp_path):
-    (tmp_path / "emodb/wav").mkdir(parents=True)  # what configs/emodb.yaml asks for
+    (tmp_path / "emodb/wav").mkdir(parents=True)  # what configs/huang2016.yaml asks for
     made = read_default(*filter(None, [overlay]))
     plan = Plan(made.model_copy(update={"data_root": str(tmp_path)}))
     jobs = plan.train_jobs()

@@ -19,7 +19,7 @@ def check(*options):
 
 @pytest.mark.parametrize("overlay", [None, *sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))])
 def test_every_job_of_every_config_is_fine(overlay, tmp_path):
-    (tmp_path / "emodb/wav").mkdir(parents=True)  # what configs/emodb.yaml asks for
+    (tmp_path / "emodb/wav").mkdir(parents=True)  # what configs/huang2016.yaml asks for
     configs = [] if overlay is None else ["--configfile", f"configs/{overlay}"]
     made = check(
         *configs, "--config", f"data_root={tmp_path}", f"results={tmp_path}/it's $(touch x)"

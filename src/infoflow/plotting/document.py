@@ -14,6 +14,7 @@ from infoflow import studies
 from infoflow.config.jobs import NotebookJob
 from infoflow.errors import InputError
 from infoflow.plotting import notes, style
+from infoflow.verdicts import findings
 from infoflow.verdicts.outcomes import OUTCOMES
 from infoflow.verdicts.selection import Selection
 
@@ -36,6 +37,13 @@ def drawn_from(*, tables: Sequence[str] = (), experiments: Sequence[str] = ()) -
         experiments: experiments whose results it shows; a run that lacks one leaves the figure out.
     """
     return lambda function: function
+
+
+class Words(str):
+    """Text that a notebook shows as Markdown."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
 
 
 class Document:
@@ -153,6 +161,12 @@ class Document:
         notes.note(drawn, f"REFERENCE RESULTS. {drawn.get_supxlabel()}".replace("\n", " "))
         style.freeze_layout(drawn)
         return drawn
+
+    def found(self, figure: str) -> Words | None:
+        """What the reference results say of a figure, in words; None where nothing is written of it or they are absent."""
+        source = self if self.reference else self.of_reference()
+        text = source and findings.rendered(self.key, source.claims).get(figure)
+        return Words(f"**What we found** (reference results). {text}") if text else None
 
     def verdicts(self, figure: str | None = None) -> Any:
         """Verdicts that concern a figure (or all), as a table with coloured outcomes."""

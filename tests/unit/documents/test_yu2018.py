@@ -375,11 +375,17 @@ def turning_back(depth, t):
 def test_deeper_networks_have_verdicts_by_kernel_and_part_of_the_data(deep_plan):
     rows = outcomes(deep_plan, deep_falling)
     rows = rows[rows["id"] == "V-001-E1"]
-    assert len(rows) == 2 * 4 * 2
+    assert len(rows) == 2 * 5 * 2
     assert set(rows["variant"]) == {
         f"{net}, {kernel}"
         for net in ("VGG-11", "ResNet-18")
-        for kernel in ("maps", "training batches", "tensor kernel", "tensor kernel, training batches")
+        for kernel in (
+            "maps",
+            "training batches",
+            "tensor kernel",
+            "tensor kernel, training batches",
+            "tensor kernel, first σ",
+        )
     }
     assert set(rows["outcome"]) == {"holds"}
     assert set(rows["seeds"]) == {5}
