@@ -441,6 +441,28 @@ def no_clusters(study: Study) -> Evidence:
     )  # fmt: skip
 
 
+SCALE_OFF = "none: bins that follow the layer's spread leave out what scale alone does"
+
+
+@claim(
+    "V-004-17", "F3", "Binned compression of a deterministic network goes with clustering",
+    Each("ρ from the peak on of H(Bin(T5)), bins of 0.1, and within/overall distance", "", above=0.7, reference=1, control=SCALE_OFF, part="fixed bins"),
+    Each("the same, bins of a tenth of the layer's spread", "", above=0.7, reference=1, control=SCALE_OFF, part="scale taken off"),
+    trained=TRAINED,
+)  # fmt: skip
+def binned_fall_is_clustering(study: Study) -> Iterator[Evidence]:
+    """V-004-17: rank correlation of both binned entropies of T5 with its distance ratio, from the peak of that with fixed bins on."""
+    fixed, free, ratio = tr.shared(
+        study.twin.binned("T5", WIDTHS[-1]),
+        study.twin.measure("H_T", "T5", "binned_follow"),
+        study.twin.measure("ratio_distance", "T5", "geometry"),
+    )
+    start = tr.peak_index(fixed)
+    for part, one in (("fixed bins", fixed), ("scale taken off", free)):
+        rho = [_rho(a[k:], b[k:]) for a, b, k in zip(one.values, ratio.values, start, strict=True)]
+        yield Evidence(np.array(rho), part=part, trained=learned(study.twin), data=TASK)
+
+
 @claim(
     "V-004-18", "F5", "Each deeper layer holds less, at every epoch",
     Each(
