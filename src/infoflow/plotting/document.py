@@ -117,14 +117,10 @@ class Document:
         Args:
             figure: id, for example `F2`.
             needs: an experiment or a quantity without whose curves there is nothing to draw, and None is returned.
+
+        Reference results that are older than the figure give None too, and a line that says so.
         """
-        try:
-            drawn = self._draw(figure, needs)
-        except FileNotFoundError as error:
-            if not self.reference:
-                raise
-            print(f"{figure}: the reference results are older than this figure and lack a table of it ({error})")
-            return None
+        drawn = self._draw(figure, needs)
         if drawn is not None:
             style.freeze_layout(drawn)
             if self.save_to:
@@ -136,7 +132,13 @@ class Document:
             return None
         module = importlib.import_module(f"{studies.package(self.key)}.figures")
         style.use()
-        drawn = module.draw(self, figure) if studies.is_study(self.key) else getattr(module, figure.lower())(self)
+        try:
+            drawn = module.draw(self, figure) if studies.is_study(self.key) else getattr(module, figure.lower())(self)
+        except (FileNotFoundError, InputError) as error:
+            if not self.reference:
+                raise
+            print(f"{figure}: the reference results are older than this figure ({error})")
+            return None
         if self.rehearsal:
             notes.stamp(drawn, "rehearsal")
         return drawn
