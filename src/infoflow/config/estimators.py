@@ -223,10 +223,11 @@ class LinearGaussian(EstimatorSection):
     std: Positive = Field(0.1, description="of the noise that the analysis adds to the layer")
 
 
-FOLLOW = Field(
-    False,
-    description="`relative` is of the spread at each snapshot, so that a change of scale alone changes nothing; otherwise of that at the first",
+RELATIVE_TO = Field(
+    "start",
+    description="what `relative` is a share of. start: the spread at the first snapshot, so that a layer that contracts is seen to; spread: that of each snapshot; distance: the median distance between samples at each snapshot, over the root of twice the dimension, which a few samples far from the others do not move",
 )
+RelativeTo = Literal["start", "spread", "distance"]
 
 
 class Binning(MapEstimator):
@@ -245,7 +246,7 @@ class Binning(MapEstimator):
         [],
         description="widths in units of the layer's spread (root mean square of its units' standard deviations)",
     )
-    follow: bool = FOLLOW
+    relative_to: RelativeTo = RELATIVE_TO
 
 
 class Kde(MapEstimator):
@@ -257,7 +258,7 @@ class Kde(MapEstimator):
         [],
         description="standard deviations of the added noise in units of the root of the layer's whole variance",
     )
-    follow: bool = FOLLOW
+    relative_to: RelativeTo = RELATIVE_TO
 
     @model_validator(mode="after")
     def _some_noise(self) -> Kde:

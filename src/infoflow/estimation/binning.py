@@ -89,7 +89,8 @@ def choices(
             yield {"width": width, "pooled": True}, {"width": width, "pooled": True}, width
     for relative in section.relative:
         width = relative * scale or 1.0  # a layer that has not varied yet has one symbol, whatever the width
-        yield {"relative": relative, **({"follow": True} if section.follow else {})}, {"width": width}, width
+        to = {} if section.relative_to == "start" else {"relative_to": section.relative_to}
+        yield {"relative": relative, **to}, {"width": width}, width
     for low, high, bins in section.edges:
         yield {"edges": [low, high, bins]}, {"grid": (low, high, int(bins))}, (high - low) / bins
     if run:

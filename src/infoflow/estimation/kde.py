@@ -50,4 +50,5 @@ def rows(job: EstimatorTask, layer: Layer, recording: Recording | None = None) -
 
 
 def _relative(job: EstimatorTask, share: float) -> Row:
-    return {"relative": share, "follow": True} if job.section.follow else {"relative": share}
+    to = job.section.relative_to
+    return {"relative": share} if to == "start" else {"relative": share, "relative_to": to}

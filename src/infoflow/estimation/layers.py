@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimatorTask
-from infoflow.estimation.rows import Row, spread, table
+from infoflow.estimation.rows import Row, spread, table, typical_spread
 from infoflow.recording.recording import OUTPUT, Recording
 from infoflow.recording.samples import evenly_spaced
 from infoflow.seeds import torch_generator
@@ -28,8 +28,8 @@ class Layer:
         name, depth: of the layer.
         part: `layer`, or `channel:<k>` of one map.
         seed, snapshot: of the network.
-        scale: its spread (`infoflow.estimation.rows.spread`) that relative widths are shares of: at the first snapshot at which it
-            varies, 0 until then, or at this one.
+        scale: what relative widths are shares of: its spread (`infoflow.estimation.rows.spread`) at the first snapshot at which it
+            varies, 0 until then, or one of this snapshot.
     """
 
     values: Tensor
@@ -74,12 +74,19 @@ def rows(job: EstimatorTask, recording: Recording, layer_rows: LayerRows) -> Ite
                 for layer in layers(job, recording, seed, snapshot, index):
                     place = {**when(job, seed, snapshot), "samples": samples, "layer": layer.name, "depth": layer.depth}
                     if getattr(job.section, "relative", []):
-                        where, now = (seed, samples, layer.name, layer.part), float(spread(layer.values))
-                        scale = now if job.section.follow else recording.first_spread(where, now)
-                        layer = replace(layer, scale=scale)
+                        layer = replace(layer, scale=_scale(job, recording, layer, samples))
                     for row in layer_rows(job, layer, recording):
                         yield {**place, "part": layer.part, **row}
         recording.report(seed, len(snapshots))
+
+
+def _scale(job: EstimatorTask, recording: Recording, layer: Layer, samples: str) -> float:
+    """What relative widths are shares of."""
+    now = float(spread(layer.values))
+    if job.section.relative_to == "start":
+        return recording.first_spread((layer.seed, samples, layer.name, layer.part), now)
+    # of a layer of which most samples coincide the median distance is 0
+    return (typical_spread(layer.values) if job.section.relative_to == "distance" else now) or now
 
 
 def asked(job: EstimatorTask, recording: Recording) -> list[str]:

@@ -72,6 +72,15 @@ def spread(values: Tensor) -> Tensor:
     return values.std(0, correction=0).square().mean().sqrt()
 
 
+def typical_spread(values: Tensor, most: int = 1000) -> float:
+    """Median distance between samples over sqrt(2 d), of at most so many evenly spaced rows of `values` (n, d).
+
+    Of independent normal units it is close to `spread`, and a few samples far from the others do not move it.
+    """
+    rows = torch.linspace(0, len(values) - 1, min(len(values), most)).long()
+    return float(torch.pdist(values[rows]).median()) / math.sqrt(2 * values.shape[1]) if len(rows) > 1 else 0.0
+
+
 def relative_width(width: float, values: Tensor) -> float:
     """Width of a bin or of the noise over the layer's spread, infinite for a constant layer."""
     return ratio(width, float(spread(values)))

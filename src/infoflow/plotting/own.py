@@ -193,7 +193,9 @@ def _settings(text: str) -> str:
     """What tells settings of one estimator apart, in a few words."""
     settings = json.loads(text)
     words = []
-    spread = "present spread" if settings.get("follow") else "spread"
+    spread = {"start": "spread", "spread": "present spread", "distance": "median distance"}[
+        settings.get("relative_to", "start")
+    ]
     for key in ("variance", "relative", "width", "run_bins", "alpha", "k"):
         if isinstance(settings.get(key), (int, float)):
             words.append(

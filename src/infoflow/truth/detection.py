@@ -50,11 +50,17 @@ class Candidate(NamedTuple):
 # follow the layer; and two measures that are no information.
 CANDIDATES: dict[str, Candidate] = {
     "kde": Candidate("kde", "I_XT"),
-    "kde, noise follows": Candidate({"kind": "kde", "relative": [0.25], "variances": [], "follow": True}, "I_XT"),
+    "kde, noise by spread": Candidate(
+        {"kind": "kde", "relative": [0.25], "variances": [], "relative_to": "spread"}, "I_XT"
+    ),
+    "kde, noise by distance": Candidate(
+        {"kind": "kde", "relative": [0.25], "variances": [], "relative_to": "distance"}, "I_XT"
+    ),
     "kde, variance 1e-3": Candidate({"kind": "kde", "variances": [1.0e-3]}, "I_XT"),
     "kde, variance 1e-1": Candidate({"kind": "kde", "variances": [1.0e-1]}, "I_XT"),
     "binning": Candidate("binning", "H_T"),
-    "binning, width follows": Candidate({"kind": "binning", "relative": [0.5], "follow": True}, "H_T"),
+    "binning, width by spread": Candidate({"kind": "binning", "relative": [0.5], "relative_to": "spread"}, "H_T"),
+    "binning, width by distance": Candidate({"kind": "binning", "relative": [0.5], "relative_to": "distance"}, "H_T"),
     "binning, width 0.05": Candidate({"kind": "binning", "widths": [0.05]}, "H_T"),
     "binning, 30 over the run": Candidate({"kind": "binning", "run_bins": 30}, "H_T"),
     "knn": Candidate("knn", "h_T"),

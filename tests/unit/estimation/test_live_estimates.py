@@ -11,6 +11,7 @@ import infoflow
 from infoflow.config.loading import read_default
 from infoflow.errors import InputError
 from infoflow.estimation.live import DEFAULT, SUITED
+from infoflow.estimation.rows import spread, typical_spread
 from infoflow.estimators import EstimatorWarning, kde
 
 N = 60
@@ -60,6 +61,22 @@ def test_the_width_of_kde_is_a_share_of_the_whole_spread():
     expected = kde.table(values, torch.arange(N) % 2, [variance])["input_upper"][0]
     row = table[(table["quantity"] == "I_XT") & (table["kind"] == "upper")].iloc[0]
     assert row["value"] == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_widths_by_distance_stay_where_the_scale_grows_or_a_few_samples_leave():
+    values = torch.randn(300, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    usual = typical_spread(values)
+    assert usual == pytest.approx(
+        float(spread(values)), rel=0.1
+    )  # sampling, 300 rows, and the median of a χ of 6 degrees
+    assert typical_spread(7 * values) == pytest.approx(7 * usual)
+    values[:6] += 100
+    assert typical_spread(values) == pytest.approx(usual, rel=0.05)
+    assert typical_spread(torch.zeros(1, 3)) == 0
+    settings = {"kind": "kde", "relative": [0.25], "variances": [], "relative_to": "distance"}
+    table = infoflow.estimate(recording_of(), [settings], layers=["0"])
+    widths = table[table["quantity"] == "I_XT"].groupby("epoch")["width"].first()
+    assert widths[1] == pytest.approx(2 * widths[0], rel=1e-5)  # the layer doubled, and the noise with it
 
 
 def test_the_config_and_the_notebook_have_the_same_settings():
