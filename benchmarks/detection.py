@@ -1,5 +1,5 @@
-"""The benchmark of compression detection at the size that recommendations rest on; writes detection.csv, detection.md and, for figures
-T8 and T9, the reference tables of `estimators`.
+"""The benchmark of compression detection at the size that recommendations rest on; writes detection.csv, detection.md, what
+`infoflow.recommend` says and, for figures T8 and T9, the reference tables of `estimators`.
 
     python benchmarks/detection.py [trajectories]        # 450, about a quarter of an hour on two cores
 
@@ -14,8 +14,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from infoflow.storage.files import write_json
 from infoflow.storage.tables import write_table
-from infoflow.truth.detection import CANDIDATES, evaluate, trajectory
+from infoflow.truth.detection import CANDIDATES, REGIMES, evaluate, trajectory
+from infoflow.truth.recommendation import TABLE
 from infoflow.verdicts.detection import by_size, effects, rates
 
 SEED, WORKERS = 2019, 2
@@ -29,6 +31,19 @@ def part(number):
         warnings.simplefilter("ignore")
         rows = pd.DataFrame(evaluate(trajectory(number, SEED), CANDIDATES, SEED))
     return effects(rows), rows.drop_duplicates("estimator")[["number", "regime", "d", "n", "estimator", "seconds"]]
+
+
+def recommended(rows, regime):
+    """The estimator of information that sees most in a regime, as `infoflow.recommend` gives it."""
+    information = rows["estimator"].map(lambda name: CANDIDATES[name].quantity).isin(["I_XT", "H_T", "h_T"])
+    best = rows[information].sort_values(["rate", "auc"], ascending=False).iloc[0]
+    asked = CANDIDATES[best["estimator"]].asked
+    return {
+        "units": [REGIMES[regime][0], REGIMES[regime][-1]],
+        "estimator": {"kind": asked} if isinstance(asked, str) else dict(asked),
+        **{name: best[name] if name == "kind" else round(float(best[name]), 4) for name in ("kind", "threshold", "rate", "low", "high")},
+        "layers": int(best["planted"]),
+    }  # fmt: skip
 
 
 def main():
@@ -51,6 +66,7 @@ def main():
     write_table(reference / "detection.parquet", table.sort_values(["estimator", "kind", "number"], ignore_index=True))
     write_table(reference / "detection_costs.parquet", pd.concat(costs, ignore_index=True))
     made.round(4).to_csv(here.with_suffix(".csv"), index=False)
+    write_json(TABLE, [recommended(made[made["regime"] == regime], regime) for regime in REGIMES])
     lines = [
         "# Who would have seen the compression", "",
         f"`python benchmarks/detection.py {count}`: {count} layers over ten steps, see `infoflow.truth.detection`. Rate: share of the layers "

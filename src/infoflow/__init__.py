@@ -8,7 +8,7 @@ from typing import Any
 
 _NAMES = {
     "record": "infoflow.api", "estimate": "infoflow.api", "decide": "infoflow.api", "layers": "infoflow.api",
-    "InputError": "infoflow.errors",
+    "recommend": "infoflow.truth.recommendation", "InputError": "infoflow.errors",
 }  # fmt: skip
 _MODULES = {"plot": "infoflow.plotting.own", "estimators": "infoflow.estimators", "training": "infoflow.training"}
 

@@ -1,0 +1,69 @@
+"""Which estimator to take: the one that saw most of the compressions of layers of this size (`benchmarks/detection.py`)."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from infoflow.errors import InputError
+
+TABLE = Path(__file__).parent / "recommended.json"  # written by benchmarks/detection.py
+
+
+class Recommendation(NamedTuple):
+    """An estimator with its settings, and how it did on layers that are known to compress or not.
+
+    Attributes:
+        units: sizes of the layers that it was tried on, from and to.
+        estimator: as `infoflow.estimate` takes it.
+        kind: of its rows, `upper`, `lower` or `point`.
+        threshold: fall, in nats, that 5 % of the layers without compression show: a smaller one means little.
+        rate: share of the compressing layers that fall by more, with its 95 % interval (Wilson) `low`, `high`.
+        layers: how many compressed.
+    """
+
+    units: tuple[int, int]
+    estimator: dict[str, Any]
+    kind: str
+    threshold: float
+    rate: float
+    low: float
+    high: float
+    layers: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.estimator} ({self.kind}): in layers of {self.units[0]} to {self.units[1]} units it saw {self.rate:.0%} "
+            f"({self.low:.0%} to {self.high:.0%}) of {self.layers} compressions at 5 % false alarms; a fall counts from {self.threshold:.2g} nats"
+        )
+
+
+def table() -> list[Recommendation]:
+    """The recommended estimator of each range of sizes, the smallest first."""
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))
+    return [Recommendation(**{**row, "units": tuple(row["units"])}) for row in rows]
+
+
+def recommend(values: Any) -> Recommendation:
+    """The estimator of information to take for a layer of this size.
+
+    `infoflow.estimate(recording, recommend(values).estimator)` uses it.
+
+    Args:
+        values: of the layer, (n, …), or their shape.
+
+    Returns:
+        The recommendation for the range of sizes that is nearest, on a logarithmic scale.
+
+    Raises:
+        InputError: fewer than two axes, or an empty one.
+    """
+    shape = tuple(values) if isinstance(values, (tuple, list)) and not np.ndim(values[0]) else tuple(np.shape(values))
+    if len(shape) < 2 or 0 in shape:
+        raise InputError(f"values: expected (n, …) with one row a sample, got shape {shape}")
+    units = math.prod(shape[1:])
+    return min(table(), key=lambda one: max(math.log(one.units[0] / units), math.log(units / one.units[1]), 0.0))
