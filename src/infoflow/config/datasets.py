@@ -129,13 +129,16 @@ class SvhnData(StandinData):
 
 
 class ImageFolderData(ImageData):
-    """Own images, a folder for each class: `<path>/<class>/*.png` or `.jpg`."""
+    """Own images, a folder for each class: `<path>/<class>/…`, or `<path>/train/<class>/…` beside `val` or `test`."""
 
     kind: Literal["image_folder"]
     locate: ClassVar[str] = "own_folder"
     path: str = Field(description="folder of the classes' folders, below `data_root` or absolute")
     size: Count = Field(28, description="side in pixels that every image is stretched to")
     channels: Literal[1, 3] = Field(1, description="1: grey, 3: colour")
+    bad_files: Literal["stop", "leave_out"] = Field(
+        "stop", description="images that cannot be read are named; then the run stops, or goes on without them"
+    )
 
 
 class SpeechData(DatasetSection):

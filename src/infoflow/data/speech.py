@@ -20,6 +20,7 @@ from infoflow.data import DataSet
 from infoflow.data.reading import audio, descriptors, images
 from infoflow.data.reading.corpora import EMOTIONS, READERS, STATED, Listing, Utterance, folds
 from infoflow.data.reading.local_files import SPEECH
+from infoflow.data.reading.problems import settle
 from infoflow.data.standins import emotional_speech
 from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
@@ -47,7 +48,7 @@ def make(job: DatasetJob) -> DataSet:
         made = audio.each(descriptors.one_file, tasks, job.workers, "recordings")
         problems = [*listing.problems, *(problem for _, ps in made for problem in ps)]
         problems = [p._replace(file=_below(p.file, folder), what=p.what.replace(f"{folder}/", "")) for p in problems]
-        problems = audio.settle(where, found + len(listing.problems), problems, job.section.bad_files)
+        problems = settle(where, found + len(listing.problems), problems, job.section.bad_files)
     kept = [(u, frames) for u, (frames, _) in zip(listing.utterances, made, strict=True) if frames is not None]
     arrays, names = _arrays(kept, job, where)
     provenance = {

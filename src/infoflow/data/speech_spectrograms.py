@@ -6,9 +6,10 @@ from pathlib import Path
 
 from infoflow.config.jobs import DatasetJob
 from infoflow.data import DataSet
-from infoflow.data.reading import audio, music
+from infoflow.data.reading import music
 from infoflow.data.reading.corpora import EMOTIONS, READERS
 from infoflow.data.reading.local_files import SPEECH
+from infoflow.data.reading.problems import settle
 from infoflow.data.speech import TIERS
 from infoflow.errors import InputError
 
@@ -25,7 +26,7 @@ def make(job: DatasetJob) -> DataSet:
     if not listing.utterances:
         raise InputError(f"datasets.{job.dataset}: no utterance of {', '.join(EMOTIONS)} in {folder}; {corpus.how}")
     found = len(listing.utterances) + len(listing.problems)
-    problems = audio.settle(f"datasets.{job.dataset}", found, listing.problems, job.section.bad_files)
+    problems = settle(f"datasets.{job.dataset}", found, listing.problems, job.section.bad_files)
     tracks = [music.Track(str(u.file), u.label, u.speaker, "") for u in listing.utterances]
     labels = {track.genre for track in tracks}
     classes = [e for e in EMOTIONS if e in labels] if labels <= set(EMOTIONS) else sorted(labels)

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from infoflow.config.jobs import DatasetJob
-from infoflow.data import Arrays
+from infoflow.data import Arrays, Attributes
+from infoflow.errors import InputError
 from infoflow.storage.hdf5 import write_h5
 
 
@@ -33,8 +34,40 @@ def run(job: DatasetJob, output: str, inputs: Sequence[str] = (), workers: int =
     cache = str(Path(output).parent / folder) if folder else None
     job = job.model_copy(update={"inputs": list(inputs), "workers": workers, "cache": cache})
     arrays, attributes = importlib.import_module(f"infoflow.data.{job.section.kind}").make(job)
+    _check(job, arrays, attributes)
     write_h5(output, arrays, {**attributes, "kind": job.section.kind, "sha256": digest(arrays)})
     print(f"{job.dataset}: " + ", ".join(f"{k} {np.shape(v)}" for k, v in arrays.items()), flush=True)
+
+
+def _check(job: DatasetJob, arrays: Arrays, attributes: Attributes) -> None:
+    """Say what a training would stumble over later.
+
+    Raises:
+        InputError: there is no training sample, or a class that only held-out samples have.
+    """
+    if "split" not in arrays:
+        return
+    split, y = np.asarray(arrays["split"]), np.asarray(arrays["y"])
+    if not (split == 0).any():
+        raise InputError(
+            f"datasets.{job.dataset}: no training sample among {split.size}; raise train_fraction, or add samples"
+        )
+    if not (split == 1).any():
+        print(
+            f"{job.dataset}: no held-out sample among {split.size}: nothing is evaluated on samples that were not trained on"
+        )
+    classes = attributes.get("class_names")
+    if classes is None or y.shape != split.shape or not np.issubdtype(y.dtype, np.integer):
+        return
+    counts = np.stack([np.bincount(y[split == part], minlength=len(classes)) for part in (0, 1)])  # (parts, classes)
+    if len(unseen := [str(classes[k]) for k in np.flatnonzero((counts[0] == 0) & (counts[1] > 0))]):
+        raise InputError(
+            f"datasets.{job.dataset}: no training sample of {', '.join(unseen)}, only held-out ones; raise train_fraction, or add samples"
+        )
+    if (split == 1).any() and len(
+        absent := [str(classes[k]) for k in np.flatnonzero((counts[1] == 0) & (counts[0] > 0))]
+    ):
+        print(f"{job.dataset}: no held-out sample of {', '.join(absent)}", flush=True)
 
 
 def digest(arrays: Arrays) -> str:

@@ -5,7 +5,6 @@ import pytest
 import soundfile
 
 from infoflow.data.reading import audio
-from infoflow.errors import InputError
 
 RATE = 16000
 TONE = (0.3 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
@@ -114,17 +113,6 @@ def double(value):
 
 def test_the_pool_keeps_the_order():
     assert audio.each(double, range(20), 2) == audio.each(double, range(20)) == list(range(0, 40, 2))
-
-
-def test_a_bad_file_stops_a_corpus_with_its_name_or_is_left_out_aloud(capsys):
-    found = [audio.Problem("b.wav", "silent", True), audio.Problem("a.wav", "clipped", False)]
-    with pytest.raises(InputError, match=r"datasets.x: 1 of 3 files cannot be used: b.wav: silent"):
-        audio.settle("datasets.x", 3, found, "stop")
-    assert audio.settle("datasets.x", 3, found, "leave_out") == found
-    assert "1 of 3 files left out" in capsys.readouterr().out
-    with pytest.raises(InputError):
-        audio.settle("datasets.x", 1, found, "leave_out")
-    assert audio.settle("datasets.x", 3, found[1:], "stop") == found[1:]
 
 
 def test_without_shared_memory_one_process_does_the_work(monkeypatch, capsys):

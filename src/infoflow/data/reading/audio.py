@@ -1,34 +1,26 @@
 """Recordings as mono signals of one sampling rate, checked file by file: a bad file is named, and never passed over in silence.
 
 What can be mended (another rate, channels, clipping) is mended or kept, and noted; what cannot (damaged, empty, silent) is
-a fatal problem. `settle` then stops with every such file named, or leaves them out on request and says so.
+a fatal problem (`infoflow.data.reading.problems`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from infoflow.errors import InputError
+from infoflow.data.reading.problems import Problem
 from infoflow.storage.files import atomic
 
 SILENT = 1e-4  # of full scale: a peak below it is no recording
 CLIPPED = 1e-3  # share of samples in runs at the extreme value
 RUN = 3  # successive samples at the extreme value that count as clipped
 SHORTEST = 0.1  # seconds
-
-
-class Problem(NamedTuple):
-    """What is the matter with a file; `fatal` says that there is no signal to use."""
-
-    file: str
-    what: str
-    fatal: bool
 
 
 class Sound(NamedTuple):
@@ -188,30 +180,3 @@ class _here:
 
     def __exit__(self, *error: object) -> None:
         return None
-
-
-def settle(where: str, total: int, problems: Iterable[Problem], bad_files: str) -> list[Problem]:
-    """All problems of a corpus, printed; fatal ones stop the run unless `bad_files` is `leave_out`.
-
-    Args:
-        where: the data set's config key, for messages.
-        total: files or labels of the corpus.
-        problems: what was found.
-        bad_files: `stop` or `leave_out`.
-
-    Raises:
-        InputError: there are fatal problems and `bad_files` is `stop`, or nothing is left; every file is named (up to 20).
-    """
-    found = sorted(dict.fromkeys(problems), key=lambda p: (not p.fatal, p.file))
-    for problem in found:
-        print(f"{problem.file}: {problem.what}{': left out' if problem.fatal else ''}", flush=True)
-    fatal = [problem for problem in found if problem.fatal]
-    files = len({problem.file for problem in fatal})
-    if fatal and (bad_files == "stop" or files >= total):
-        named = "; ".join(f"{p.file}: {p.what}" for p in fatal[:20]) + (" …" if len(fatal) > 20 else "")
-        raise InputError(
-            f"{where}: {files} of {total} files cannot be used: {named}. Mend them, or set bad_files: leave_out"
-        )
-    if fatal:
-        print(f"{where}: {files} of {total} files left out", flush=True)
-    return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from infoflow.data.reading.audio import Problem
+from infoflow.data.reading.problems import Problem
 from infoflow.errors import InputError
 
 EMOTIONS = ("angry", "happy", "sad", "neutral")

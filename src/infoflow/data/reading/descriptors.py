@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from infoflow.data.reading import audio
+from infoflow.data.reading.problems import Problem
 from infoflow.storage.files import canonical_json
 
 RATE = 16000  # Hz
@@ -19,7 +20,7 @@ MFCC = 13
 NAMES = (*(f"c{k}" for k in range(MFCC)), "pitch", *(f"Δc{k}" for k in range(MFCC)), "Δpitch")
 
 
-def describe(path: Path, pitch: str, cache: Path | None = None) -> tuple[np.ndarray | None, tuple[audio.Problem, ...]]:
+def describe(path: Path, pitch: str, cache: Path | None = None) -> tuple[np.ndarray | None, tuple[Problem, ...]]:
     """Descriptors (frames, 28) float32 of one file, or None, and what was found in it.
 
     `cache` keeps them by the file's contents and these settings: a renamed or copied file is not done again.

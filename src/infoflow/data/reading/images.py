@@ -68,6 +68,7 @@ def finish(job: DatasetJob, labelled: Labelled, class_names: tuple[str, ...], pr
             f"datasets.{job.dataset}: {len(x)} images with labels up to {y.max(initial=-1)}; expected some, "
             f"with labels below {len(class_names)}"
         )
+    _say_what_is_in_both(job, x, split)
     if job.section.limit and job.section.limit < len(y):
         kept = subset(y, split, job.section.limit, numpy_generator(job.seed, job.section.kind, "limit"))
         x, y, split = x[kept], y[kept], split[kept]
@@ -81,6 +82,14 @@ def finish(job: DatasetJob, labelled: Labelled, class_names: tuple[str, ...], pr
         "x_divisor": 255,
     }
     return arrays, attributes
+
+
+def _say_what_is_in_both(job: DatasetJob, x: np.ndarray, split: np.ndarray) -> None:
+    """Print how many held-out images are among the training images too, pixel for pixel."""
+    known = {image.tobytes() for image in x[split == 0]}
+    again = sum(image.tobytes() in known for image in x[split == 1])
+    if again:
+        print(f"{job.dataset}: {again} of {(split == 1).sum()} held-out images are training images too", flush=True)
 
 
 def stratified_split(y: np.ndarray, train_fraction: float, rng: np.random.Generator) -> np.ndarray:

@@ -227,7 +227,7 @@ def verify(name: str, data_root: str | Path) -> None:
 
 
 def state(folder: str | Path) -> str:
-    """Checksum of the names, sizes and times of all files under a folder: another one where a file was changed.
+    """Checksum of the names, sizes and times of all files under a folder, through links: another one where a file was changed.
 
     Raises:
         InputError: there is no such folder.
@@ -235,10 +235,12 @@ def state(folder: str | Path) -> str:
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; give the path of a folder that exists")
     total = hashlib.sha256()
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
+    walked: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        walked.add(os.path.realpath(parent))
+        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(parent, name)) not in walked)
         for file in sorted(files):
             path = Path(parent, file)
-            seen = path.lstat()
-            total.update(f"{path.relative_to(folder)} {seen.st_size} {seen.st_mtime_ns}\n".encode())
+            seen = path.stat() if path.exists() else path.lstat()  # a link that leads nowhere counts as itself
+            total.update(os.fsencode(f"{path.relative_to(folder)} {seen.st_size} {seen.st_mtime_ns}\n"))
     return total.hexdigest()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from infoflow.data.reading import audio
+from infoflow.data.reading.problems import Problem
 from infoflow.storage.files import canonical_json
 
 RATE, WINDOW, HOP, MELS, RANGE = 22_050, 1024, 512, 128, 80.0
@@ -47,7 +48,7 @@ def spectrogram(signal: np.ndarray, samples: int) -> np.ndarray:
     return ((1 + below / RANGE) * STEPS).round().to(torch.uint8).numpy()
 
 
-def of_file(path: str, samples: int) -> tuple[np.ndarray | None, float, tuple[audio.Problem, ...]]:
+def of_file(path: str, samples: int) -> tuple[np.ndarray | None, float, tuple[Problem, ...]]:
     """Spectrogram of a file, the seconds that it holds, and what was the matter with it."""
     sound = audio.read(path, RATE)
     problems = sound.problems
@@ -56,18 +57,18 @@ def of_file(path: str, samples: int) -> tuple[np.ndarray | None, float, tuple[au
     if len(sound.samples) < samples:
         missing = (samples - len(sound.samples)) / RATE
         if missing > 0.1:  # coders cut or add some milliseconds
-            problems += (audio.Problem(path, f"{sound.seconds:.1f} s: {missing:.1f} s of silence added", False),)
+            problems += (Problem(path, f"{sound.seconds:.1f} s: {missing:.1f} s of silence added", False),)
     return spectrogram(sound.samples, samples), sound.seconds, problems
 
 
-def cached(job: tuple[str, int, str | None]) -> tuple[np.ndarray | None, float, tuple[audio.Problem, ...]]:
+def cached(job: tuple[str, int, str | None]) -> tuple[np.ndarray | None, float, tuple[Problem, ...]]:
     """`of_file` of (path, samples, cache folder), kept by the file's bytes: a known file is not decoded again."""
     path, samples, cache = job
     if cache is None or not Path(path).is_file():
         return of_file(path, samples)
     recipe = canonical_json([samples, RATE, WINDOW, HOP, MELS, RANGE, STEPS, "1"])
     key = hashlib.sha256(Path(path).read_bytes() + recipe.encode()).hexdigest()
-    problems: list[audio.Problem] = []
+    problems: list[Problem] = []
 
     def make() -> dict[str, Any] | None:
         x, seconds, found = of_file(path, samples)
@@ -78,7 +79,7 @@ def cached(job: tuple[str, int, str | None]) -> tuple[np.ndarray | None, float, 
     if made is None:
         return None, 0.0, tuple(problems)
     notes = json.loads(str(made["notes"]))
-    return made["x"], float(made["seconds"]), tuple(audio.Problem(path, note, False) for note in notes)
+    return made["x"], float(made["seconds"]), tuple(Problem(path, note, False) for note in notes)
 
 
 def of_files(paths: Sequence[str], samples: int, workers: int = 1, cache: str | None = None) -> list[tuple]:

@@ -15,7 +15,8 @@ import numpy as np
 
 from infoflow.config.jobs import DatasetJob
 from infoflow.data import Attributes, DataSet
-from infoflow.data.reading import audio, mel
+from infoflow.data.reading import mel
+from infoflow.data.reading.problems import settle
 from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
 
@@ -56,7 +57,7 @@ def finish(
     made = mel.of_files(paths, job.section.samples, job.workers, job.cache)
     problems = [p for _, _, found in made for p in found]
     listed = [p for p in problems if not p.what.endswith(COUNTED) and not any(c in p.what for c in COUNTED)]
-    audio.settle(where, len(tracks), listed, job.section.bad_files)
+    settle(where, len(tracks), listed, job.section.bad_files)
     kept = [k for k, (x, _, _) in enumerate(made) if x is not None]
     tracks, x = [tracks[k] for k in kept], np.stack([made[k][0] for k in kept])
     y = np.array([list(genres).index(t.genre) for t in tracks])
