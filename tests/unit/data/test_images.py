@@ -248,12 +248,24 @@ def test_auto_is_decided_by_what_lies_on_the_disk(settings, tmp_path, name):
     assert settings(name, source=offline).section.source == offline
     last = local_files.COLLECTIONS[name].files[-1].name
     os.truncate(folder / last, 100)
-    assert settings(name, source="auto").section.source == offline
+    with pytest.raises(InputError, match=f"{last}: 100 bytes where .* holds .* `source: {offline}`"):
+        settings(name, source="auto")  # not silently something else
+    assert settings(name, source=offline).section.source == offline
     with pytest.raises(InputError, match=f"{last}: 100 bytes where .* `infoflow data fetch {name}`"):
         settings(name, source="full")
     os.remove(folder / last)
     with pytest.raises(InputError, match=f"{last}: no such file"):
         settings(name, source="full")
+
+
+def test_files_under_other_names_are_told_and_not_passed_over(settings, tmp_path):
+    folder = tmp_path / "MNIST/raw"
+    folder.mkdir(parents=True)
+    (folder / "train-images.idx3-ubyte").write_bytes(b"\0" * 8)
+    with pytest.raises(
+        InputError, match=r"holds train-images\.idx3-ubyte; unpack or rename them as train-images-idx3-ubyte"
+    ):
+        settings("mnist")
 
 
 def test_files_of_the_right_size_and_the_wrong_content_are_refused(settings, tmp_path):

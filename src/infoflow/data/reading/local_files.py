@@ -99,9 +99,15 @@ def resolve(name: str, source: str, data_root: str | Path) -> str:
     Sizes are looked at here, because the workflow asks on every run; `verify` compares the contents when they are read.
 
     Raises:
-        InputError: `source` is `full` and a file is missing or incomplete.
+        InputError: `source` is `full` and a file is missing or incomplete, or it is `auto` and other files lie in their place.
     """
     fault = _missing(name, data_root)
+    if source == "auto" and fault and (others := _visible(Path(data_root) / COLLECTIONS[name].folder)):
+        raise InputError(
+            f"datasets of kind {name}: {fault}, but {COLLECTIONS[name].folder} holds {', '.join(others[:4])}; unpack or rename "
+            f"them as {', '.join(file.name for file in COLLECTIONS[name].files)}, fetch them with `infoflow data fetch {name}`, "
+            f"or use `source: {OFFLINE[name]}`"
+        )
     if source == "auto":
         return OFFLINE[name] if fault else "full"
     if source == "full" and fault:
@@ -173,6 +179,15 @@ def locate_speech(dataset: str, section: Any, data_root: str | Path) -> Located:
         parts = [*path.glob("Session[0-9]*/sentences/wav"), *path.glob("Session[0-9]*/dialog/EmoEvaluation")]
         return Located("full", hashlib.sha256("".join(map(state, sorted(parts))).encode()).hexdigest())
     return Located("full", state(path if path.is_dir() else path.parent))
+
+
+def _visible(folder: Path) -> list[str]:
+    """Names of the files in a folder, hidden ones left out; none where there is no folder."""
+    return (
+        sorted(f.name for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
+        if folder.is_dir()
+        else []
+    )
 
 
 def _missing(name: str, data_root: str | Path) -> str | None:
