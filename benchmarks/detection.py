@@ -17,7 +17,7 @@ import torch
 from infoflow.storage.files import write_json
 from infoflow.storage.tables import write_table
 from infoflow.truth.detection import CANDIDATES, REGIMES, evaluate, trajectory
-from infoflow.truth.recommendation import TABLE
+from infoflow.truth.recommendation import MARKS, TABLE, markdown
 from infoflow.verdicts.detection import by_size, effects, rates
 
 SEED, WORKERS = 2019, 2
@@ -67,6 +67,9 @@ def main():
     write_table(reference / "detection_costs.parquet", pd.concat(costs, ignore_index=True))
     made.round(4).to_csv(here.with_suffix(".csv"), index=False)
     write_json(TABLE, [recommended(made[made["regime"] == regime], regime) for regime in REGIMES])
+    page = here.parents[1] / "docs/which-estimator.md"
+    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
+    page.write_text(before + markdown() + rest.split(MARKS[1])[1], encoding="utf-8")
     lines = [
         "# Who would have seen the compression", "",
         f"`python benchmarks/detection.py {count}`: {count} layers over ten steps, see `infoflow.truth.detection`. Rate: share of the layers "

@@ -11,7 +11,7 @@ from factories import ROOT
 
 from infoflow.config.loading import read_default
 
-DOCS = ("docs/your-own.md",)
+DOCS = ("docs/your-own.md", "docs/which-estimator.md")
 
 
 def blocks(path, language):
@@ -29,8 +29,9 @@ def test_python_runs(path, tmp_path, monkeypatch):
         for number, code in enumerate(blocks(path, "python")):
             exec(compile(code, f"{path}, block {number}", "exec"), names)
     torch.set_num_threads(threads)
-    assert (tmp_path / "plane.png").stat().st_size > 10_000
-    assert len(names["verdicts"]) > 0
+    if path == "docs/your-own.md":
+        assert (tmp_path / "plane.png").stat().st_size > 10_000
+        assert len(names["verdicts"]) > 0
 
 
 @pytest.mark.parametrize("path", DOCS)

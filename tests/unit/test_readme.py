@@ -4,7 +4,6 @@ import re
 import subprocess
 
 import matplotlib
-import pandas as pd
 import pytest
 import torch
 import yaml
@@ -76,16 +75,6 @@ def test_the_table_of_figures_agrees_with_the_documents():
         for key in documents
         for name, figure in plan().figures_of(key).items()
     ]
-
-
-def test_what_estimators_see_is_what_the_benchmark_measured():
-    table = pd.read_csv(ROOT / "benchmarks/detection.csv")
-    of_information = table["estimator"].str.match(
-        "kde|renyi|binning|knn"
-    )  # the others measure distances and dimensions
-    best = table[of_information].groupby("regime")["rate"].max()
-    assert best["low"] == pytest.approx(1 / 3, abs=0.05)  # "a third of the falls of layers of up to 8 units"
-    assert best["high"] == pytest.approx(3 / 4, abs=0.05)  # "three quarters at 128 units and more"
 
 
 def test_the_picture_is_in_the_repository():

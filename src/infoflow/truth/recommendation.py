@@ -48,6 +48,24 @@ def table() -> list[Recommendation]:
     return [Recommendation(**{**row, "units": tuple(row["units"])}) for row in rows]
 
 
+MARKS = "<!-- recommended: written by `python benchmarks/detection.py` -->", "<!-- end of recommended -->"
+
+
+def markdown() -> str:
+    """The recommendations as the table of docs/which-estimator.md, within its marks."""
+    lines = ["| units | estimator | sees | 95 % interval | a fall counts from |", "|---|---|---|---|---|"]
+    for one in table():
+        settings = ", ".join(
+            f"{name}: {value}" for name, value in one.estimator.items() if name != "kind" and value != []
+        )
+        name = f"`{one.estimator['kind']}`" + (f" ({one.kind} bound)" if one.kind in ("upper", "lower") else "")
+        lines.append(
+            f"| {one.units[0]} to {one.units[1]} | {name}{f', `{settings}`' if settings else ''} | {one.rate:.0%} of {one.layers} | "
+            f"{one.low:.0%} to {one.high:.0%} | {one.threshold:.2g} nats |"
+        )
+    return "\n".join([MARKS[0], *lines, MARKS[1]])
+
+
 def recommend(values: Any) -> Recommendation:
     """The estimator of information to take for a layer of this size.
 
