@@ -262,3 +262,17 @@ def test_an_aligned_width_of_a_dead_layer_is_one():
     labels = torch.arange(32) % 4
     assert estimate_renyi._aligned_width(torch.zeros(32, 5), labels, 2, None) == 1.0
     assert estimate_renyi._aligned_width(torch.zeros(32, 5), labels, 2, 3.0) == 3.0
+
+
+def test_a_held_width_is_that_of_the_first_snapshot(made, folder, monkeypatch):
+    widths = iter([1.0] * 6 + [50.0] * 6)  # of six layers at two snapshots
+    monkeypatch.setattr(estimate_renyi, "_aligned_width", lambda value, y, count, before: next(widths))
+    section = {"kernel": "tensor", "maps": False, "errors": False, "pairs": 0, "planted": 0}
+    held = job(**section, widths=[{**ALIGNED, "held": True}]).model_copy(update={"epochs": {0: [0, 6]}})
+    table = run(folder, held, "held")
+    monkeypatch.setattr(estimate_renyi, "_aligned_width", lambda value, y, count, before: 1.0)
+    free = job(**section, widths=[ALIGNED]).model_copy(update={"epochs": {0: [0, 6]}})
+    of_first = run(folder, free, "first")
+    for quantity in ("I_XT", "S_T"):
+        np.testing.assert_array_equal(*(t.loc[t["quantity"] == quantity, "value"] for t in (table, of_first)))
+    assert all(json.loads(settings)["held"] for settings in table.loc[table["quantity"] == "I_XT", "settings"])
