@@ -41,7 +41,7 @@ def recommended(rows, regime):
     return {
         "units": [REGIMES[regime][0], REGIMES[regime][-1]],
         "estimator": {"kind": asked} if isinstance(asked, str) else dict(asked),
-        **{name: best[name] if name == "kind" else round(float(best[name]), 4) for name in ("kind", "threshold", "rate", "low", "high")},
+        **{name: best[name] if name == "kind" else round(float(best[name]), 4) for name in ("kind", "threshold", "rate", "low", "high", "rate_at_margin", "alarms_at_margin")},
         "layers": int(best["planted"]),
     }  # fmt: skip
 

@@ -17,7 +17,6 @@ PLAN = plan()
 FIGURES = [(document, figure) for document in PLAN.documents for figure in PLAN.figures_of(document)]
 NEWER = {
     ("goldfeld2019", "X4"), ("padova2023", "X1"), ("padova2023", "X2"), ("yu2018", "X3"),
-    ("estimators", "T8"), ("estimators", "T9"),
 }  # fmt: skip
 WITHOUT = {document for document in PLAN.documents if not (ROOT / "results/reference" / document).is_dir()}
 
