@@ -1,7 +1,8 @@
 """The benchmark of compression detection at the size that recommendations rest on; writes detection.csv, detection.md, what
 `infoflow.recommend` says and, for figures T8 and T9, the reference tables of `estimators`.
 
-    python benchmarks/detection.py [trajectories]        # 450, about a quarter of an hour on two cores
+    python benchmarks/detection.py [trajectories]         # 450, about a quarter of an hour on two cores
+    python benchmarks/detection.py trajectories seed      # rates on other layers, printed alone
 
 `infoflow bench module:function` tries an estimator of your own on the same layers.
 """
@@ -24,13 +25,21 @@ SEED, WORKERS = 2019, 2
 SHOWN = ["rate", "low", "high", "threshold", "auc", "rate_at_margin", "alarms_at_margin", "planted", "fakes"]
 
 
-def part(number):
+def part(number, seed=SEED):
     """Falls of one trajectory, and what each estimator took."""
     torch.set_num_threads(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rows = pd.DataFrame(evaluate(trajectory(number, SEED), CANDIDATES, SEED))
+        rows = pd.DataFrame(evaluate(trajectory(number, seed), CANDIDATES, seed))
     return effects(rows), rows.drop_duplicates("estimator")[["number", "regime", "d", "n", "estimator", "seconds"]]
+
+
+def again(count, seed):
+    """Rates on layers that no choice was made on."""
+    with ProcessPoolExecutor(WORKERS) as pool:
+        falls = [fall for fall, _ in pool.map(part, range(count), [seed] * count)]
+    table = rates(pd.concat(falls)).sort_values(["regime", "rate", "auc"], ascending=[True, False, False])
+    print(table.round(3).to_string(index=False))
 
 
 def recommended(rows, regime):
@@ -91,4 +100,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    again(*map(int, sys.argv[1:])) if len(sys.argv) > 2 else main()

@@ -43,7 +43,7 @@ def _check(job: DatasetJob, arrays: Arrays, attributes: Attributes) -> None:
     """Say what a training would stumble over later.
 
     Raises:
-        InputError: there is no training sample, or a class that only held-out samples have.
+        InputError: there is no training sample.
     """
     if "split" not in arrays:
         return
@@ -60,14 +60,10 @@ def _check(job: DatasetJob, arrays: Arrays, attributes: Attributes) -> None:
     if classes is None or y.shape != split.shape or not np.issubdtype(y.dtype, np.integer):
         return
     counts = np.stack([np.bincount(y[split == part], minlength=len(classes)) for part in (0, 1)])  # (parts, classes)
-    if len(unseen := [str(classes[k]) for k in np.flatnonzero((counts[0] == 0) & (counts[1] > 0))]):
-        raise InputError(
-            f"datasets.{job.dataset}: no training sample of {', '.join(unseen)}, only held-out ones; raise train_fraction, or add samples"
-        )
-    if (split == 1).any() and len(
-        absent := [str(classes[k]) for k in np.flatnonzero((counts[1] == 0) & (counts[0] > 0))]
-    ):
-        print(f"{job.dataset}: no held-out sample of {', '.join(absent)}", flush=True)
+    for part, name in enumerate(("training", "held-out")):
+        absent = [str(classes[k]) for k in np.flatnonzero((counts[part] == 0) & (counts[1 - part] > 0))]
+        if absent and (split == part).any():
+            print(f"{job.dataset}: no {name} sample of {', '.join(absent)}", flush=True)
 
 
 def digest(arrays: Arrays) -> str:

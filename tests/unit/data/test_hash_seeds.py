@@ -24,7 +24,7 @@ from PIL import Image
 import infoflow.data
 from infoflow.config import parse
 from infoflow.data import stage, svhn
-from infoflow.data.reading import descriptors, images, mel
+from infoflow.data.reading import descriptors, images, local_files, mel
 from infoflow.data.standins import emotional_speech, music
 from infoflow.plan import Plan
 from infoflow.storage.files import canonical_json
@@ -76,6 +76,8 @@ RUNS = {"0": ("rising", 1), "1": ("falling", 2), "2": ("mixed", 1)}  # by hash s
 def plan(data_root):
     """The plan of the default config with the data sets of this file beside its own."""
     raw = raw_config({"data_root": str(data_root)})
+    for name, source in local_files.OFFLINE.items():  # beside files of one's own in the places of the published ones
+        raw["datasets"][name]["source"] = source
     raw["datasets"] |= DATASETS
     return Plan(parse(raw))
 
