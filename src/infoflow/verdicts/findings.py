@@ -88,9 +88,13 @@ def rendered(key: str, verdicts: pd.DataFrame) -> dict[str, str]:
         key: of the document.
         verdicts: its table of claims.
 
+    Verdicts of an earlier rule, which do not say what is primary, give none.
+
     Raises:
         InputError: a field names a row that is not there, or more than one.
     """
+    if "primary" not in verdicts:
+        return {}
     found, formatter = Verdicts(verdicts), string.Formatter()
     return {heading: formatter.vformat(text, (), found) for heading, text in texts(key).items()}
 

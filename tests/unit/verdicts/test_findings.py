@@ -42,6 +42,11 @@ def test_a_field_is_a_number_of_the_verdicts(field, text, monkeypatch):
     assert findings.rendered("any", TABLE) == {"F6": text}
 
 
+def test_verdicts_of_an_earlier_rule_give_no_text(monkeypatch):
+    monkeypatch.setattr(findings, "texts", lambda key: {"F6": "{V-002-10}"})
+    assert findings.rendered("any", TABLE.drop(columns="primary")) == {}
+
+
 @pytest.mark.parametrize(
     ("field", "words"),
     [
