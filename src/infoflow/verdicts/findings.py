@@ -108,7 +108,7 @@ def reference(root: Path) -> dict[str, pd.DataFrame]:
 
 
 def table(verdicts: dict[str, pd.DataFrame]) -> str:
-    """How many claims of each document are decided, and the sentence that matters, as a table of Markdown."""
+    """How many claims of each document are decided, and the sentence that matters, as a table of Markdown; empty without texts."""
     lines = [
         "| document | claims | decided | hold | of them firm | fail | unspecific | in a sentence |",
         "|---|---|---|---|---|---|---|---|",
@@ -130,7 +130,7 @@ def table(verdicts: dict[str, pd.DataFrame]) -> str:
         ]
         sentence = text.split("\n\n")[0].replace("\n", " ")
         lines.append(f"| {key} | {' | '.join(map(str, numbers))} | {sentence} |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def page(verdicts: dict[str, pd.DataFrame], titles: dict[str, str]) -> str:
@@ -139,7 +139,7 @@ def page(verdicts: dict[str, pd.DataFrame], titles: dict[str, str]) -> str:
         "# Findings",
         "What the reference results say, document by document; every number is read from their verdicts "
         "(`results/reference/<document>/claims.parquet`). How a verdict is decided: `notebooks/verdicts.ipynb`.",
-        table(verdicts),
+        table(verdicts) or "Nothing is written yet; [outcomes.md](outcomes.md) has what came out so far.",
     ]
     for key, rows in verdicts.items():
         sections = rendered(key, rows)
