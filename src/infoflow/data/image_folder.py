@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from PIL import Image, ImageOps
 from infoflow.config.jobs import DatasetJob
 from infoflow.data import DataSet
 from infoflow.data.reading import images
+from infoflow.data.reading.local_files import files_below
 from infoflow.data.reading.problems import Problem, settle
 from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
@@ -90,25 +89,13 @@ def _folders(path: Path) -> list[str]:
 
 def _images(folder: Path) -> list[Path]:
     """Image files below a class's folder in order; hidden files are not meant, others are listed as left out."""
-    visible = sorted(_files(folder)) if folder.is_dir() else []
+    found = sorted(files_below(folder)) if folder.is_dir() else []
+    visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
     if others := [file.name for file in visible if file.suffix.lower() not in SUFFIXES]:
         print(
             f"{folder}: left out {', '.join(others[:10])}{' …' if len(others) > 10 else ''}: not {', '.join(SUFFIXES)}"
         )
     return [file for file in visible if file.suffix.lower() in SUFFIXES]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, through links, each folder once."""
-    seen = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(parent))
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in seen
-        )
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def _read(file: Path, size: int, channels: int) -> tuple[np.ndarray | None, list[Problem]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -250,12 +251,17 @@ def state(folder: str | Path) -> str:
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; give the path of a folder that exists")
     total = hashlib.sha256()
+    for path in files_below(folder):
+        seen = path.stat() if path.exists() else path.lstat()  # a link that leads nowhere counts as itself
+        total.update(os.fsencode(f"{path.relative_to(folder)} {seen.st_size} {seen.st_mtime_ns}\n"))
+    return total.hexdigest()
+
+
+def files_below(folder: str | Path) -> Iterator[Path]:
+    """Every file below a folder in a fixed order, through links, each folder once."""
     walked: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
-        walked.add(os.path.realpath(parent))
-        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(parent, name)) not in walked)
-        for file in sorted(files):
-            path = Path(parent, file)
-            seen = path.stat() if path.exists() else path.lstat()  # a link that leads nowhere counts as itself
-            total.update(os.fsencode(f"{path.relative_to(folder)} {seen.st_size} {seen.st_mtime_ns}\n"))
-    return total.hexdigest()
+        place = os.path.realpath(parent)
+        folders[:] = [] if place in walked else sorted(folders)
+        yield from () if place in walked else (Path(parent, file) for file in sorted(files))
+        walked.add(place)
