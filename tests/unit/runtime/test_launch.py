@@ -1,6 +1,7 @@
 """What a run starts with: its own commands, caches that can be written, as much memory as the machine has."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -69,6 +70,8 @@ def test_a_run_waits_for_one_that_was_killed_to_leave(tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "PATIENCE", 60.0)
     with another_run(tmp_path, "time.sleep(0.5)"), open(".snakemake/infoflow.lock", "a") as handle:
         launch._hold(handle)
+        with open(".snakemake/infoflow.lock", "a") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock is this run's now
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
