@@ -258,22 +258,22 @@ def output_compresses(run: Run, null: Run, variant: str) -> list[Evidence]:
 
 @claim(
     "V-002-10", "F6", "The information peaks at the first split, then falls to about 1 nat",
-    Each("peak of I(X;T1)", reference=2.05, within=0.15, control="less", part="peak"),
-    Each("I(X;T1) at the end", reference=1.0, within=0.15, control="less", part="end"),
+    Each("peak of I(X;T1) in 300 epochs", reference=2.05, within=0.15, control="less", part="peak"),
+    Each("I(X;T1) at the end of 300 epochs", reference=1.0, within=0.15, control="less", part="end"),
     primary=SHOWN,
 )  # fmt: skip
 @in_variants("kong_f6", control="kong_f6_shuffled", variants=(PUBLISHED, *ONE_CHANGE, CORRECTED))
 def peak_then_one_nat(run: Run, null: Run, variant: str) -> list[Evidence]:
-    """V-002-10: peak and end of the run: of the 300 epochs as published, of the longer schedules that reset gradients need.
+    """V-002-10: peak and end of the published 300 epochs under each change; the end of the whole run is in the detail.
 
-    The variants between the two change one thing each.
+    How long a run with reset gradients is was our choice, so that what it holds at its end decides nothing.
     """
-    one, other = run.information("T1"), null.information("T1")
+    one, other = (tr.until(of.information("T1"), 300) for of in (run, null))
+    whole = run.information("T1")
     detail = {
-        "last_epoch": int(one.epochs[-1]), "end": np.median(tr.final(one)),
-        "at_300_epochs": np.median(tr.final(tr.until(one, 300))),
-        "share_that_falls": (tr.drop(one) > tr.COMPRESSION).mean(),
-        "accuracy": run.accuracy().mean(),
+        "last_epoch": int(whole.epochs[-1]), "final_at_last_epoch": np.median(tr.final(whole)),
+        "peak_of_the_run": np.median(tr.peak(whole)[0]), "accuracy": run.accuracy().mean(),
+        "share_that_falls_by_300": (tr.drop(one) > tr.COMPRESSION).mean(),
     }  # fmt: skip
     return [
         Evidence(tr.peak(one)[0], tr.peak(other)[0], SHUFFLED, "peak"),
