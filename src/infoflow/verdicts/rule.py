@@ -118,6 +118,7 @@ class Evidence:
         trained: what the claim's `trained` asks for, (units,).
         vacuous: whether the values that the claim reads tell nothing (`infoflow.verdicts.statistics.uninformative`).
         reads_data: whether it hangs on a data set or a trained network; what does not is never a rehearsal.
+        decides: whether its row may be one of those that decide the claim; others stand beside them.
     """
 
     effects: np.ndarray
@@ -132,6 +133,7 @@ class Evidence:
     data: str = ""
     stand_in: bool = False
     reads_data: bool = True
+    decides: bool = True
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -167,7 +169,8 @@ def decide(claim: Claim, evidence: Evidence, *, rehearsal: bool) -> Row:
         "stand_in": evidence.stand_in, "spread": _spread(effects), "p_value": _p(answer, beside, outcome),
         "detail": json.dumps(detail, sort_keys=True, default=_plain),
     }  # fmt: skip
-    row["primary"] = question.name != "number" and all(row[name] == value for name, value in claim.primary.items())
+    named = all(row[name] == value for name, value in claim.primary.items())
+    row["primary"] = question.name != "number" and evidence.decides and named
     return row
 
 

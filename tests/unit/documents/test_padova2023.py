@@ -130,6 +130,19 @@ def test_a_wide_student_cannot_forget():
     assert found["relevant", "100 units"] == "holds"
 
 
+def test_settings_that_can_be_tested_decide():
+    def student(seed, t, layer, part):
+        return 9.0 - t if part == "irrelevant" else 3.0 + t
+
+    def primary(*widths):
+        axes = {str(width): {"model.layers": [100, width, 1]} for width in widths}
+        results = Invented({"saxe_linear_irrelevant": student}, axes=axes)
+        return [made.decides for made in claims.simultaneous(results) if made.part == "irrelevant"]
+
+    assert primary(10, 100) == [True, False]
+    assert primary(100) == [True]
+
+
 def test_tanh_compresses_under_both_batches_and_relu_under_neither():
     curves = {
         f"saxe_{kind}{b}": falling if kind == "tanh" else rising

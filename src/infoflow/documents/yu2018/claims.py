@@ -19,6 +19,7 @@ from infoflow.documents.yu2018.constants import (
     DRAWS,
     FALL,
     FILTERS,
+    HELD,
     KERNELS,
     LEARNED,
     MAIN,
@@ -862,10 +863,15 @@ def under_kernel(net: Net, name: str, control: str) -> Iterator[Evidence]:
     trained=LEARNS, needs="yu_vgg11",
 )  # fmt: skip
 def deeper_networks(study: Study) -> Iterator[Evidence]:
-    """V-001-E1 for every deeper network under every kernel, and for the document's networks under kernels over whole layers."""
-    every = [(DEEP[name], net, KERNELS) for name, net in study.deep]
-    every += [(net.label, net, WHOLE) for net in study.networks]
-    for name, net, kernels in every:
-        for control in kernels:
-            if net.has(control):
-                yield from under_kernel(net, name, control)
+    """V-001-E1 for every deeper network under every kernel.
+
+    Beside them, and deciding nothing, the document's own networks under kernels over whole layers, and a kernel of which σ
+    stays what it is at first.
+    """
+    every = [(DEEP[name], net, KERNELS, True) for name, net in study.deep]
+    every += [(net.label, net, WHOLE, False) for net in study.networks]
+    for name, net, kernels, decides in every:
+        for control in filter(net.has, kernels):
+            for made in under_kernel(net, name, control):
+                made.decides = decides and HELD not in control
+                yield made
