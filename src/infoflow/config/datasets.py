@@ -141,6 +141,12 @@ class ImageFolderData(ImageData):
     )
 
 
+READ_AS = Field(
+    {},
+    description="emotions of the corpus, by its own names, that count as others, as {exc: happy} of IEMOCAP (5531 utterances in place of 4490)",
+)
+
+
 class SpeechData(DatasetSection):
     """A corpus of emotional speech as sequences of low-level descriptors, two speakers a session."""
 
@@ -162,6 +168,11 @@ class SpeechData(DatasetSection):
     pitch: Literal["pyin", "yin"] = Field("pyin", description="pyin: unvoiced frames interpolated; yin: no voicing")
     limit: Annotated[int, Field(ge=8)] | None = Field(
         None, description="at most this many utterances; every speaker and class keeps its share"
+    )
+    read_as: dict[str, str] = READ_AS
+    folds: Literal["pairs", "speakers"] = Field(
+        "pairs",
+        description="in fold k speaker k is tested; pairs: the other speaker of the session validates; speakers: a fifth of the utterances of all others",
     )
     normalise: Literal["speaker", "none"] = Field("speaker", description="mean 0 and variance 1 for each speaker")
     bad_files: Literal["stop", "leave_out"] = Field(
@@ -257,6 +268,7 @@ class SpokenData(MusicData):
     kind: Literal["speech_spectrograms"]
     locate: ClassVar[str] = "speech"
     corpus: Literal["iemocap", "emodb", "ravdess", "manifest"]
+    read_as: dict[str, str] = READ_AS
     source: Literal["full"] = "full"
     path: str | None = Field(
         None,

@@ -34,6 +34,12 @@ def make(job: DatasetJob) -> DataSet:
     first, about = read[0]
     if any(not np.array_equal(arrays["y"], first["y"]) for arrays, _ in read):
         raise InputError(f"datasets.{job.dataset}: the folds hold different utterances; remove results/contexts")
+    speakers = int(first["group"].max()) + 1
+    if len(read) < speakers:
+        print(
+            f"{len(read)} of {speakers} speakers are tested: those that {job.section.experiment} has a fold of",
+            flush=True,
+        )
     x, split = np.stack([arrays["x"] for arrays, _ in read]), np.stack([arrays["split"] for arrays, _ in read])
     scaled = {name: scale(x, split) for name, scale in SCALES.items()}
     seen = {name: saturation(values, split, job) for name, values in scaled.items()}

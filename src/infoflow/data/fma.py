@@ -10,6 +10,7 @@ from infoflow.config.jobs import DatasetJob
 from infoflow.data import Attributes, DataSet
 from infoflow.data.reading import mel, music
 from infoflow.data.reading.local_files import FMA_AUDIO, FMA_TRACKS
+from infoflow.data.reading.problems import PUBLISHED
 from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
 
@@ -46,7 +47,7 @@ def _finish(
     tracks, left_out = read(root)
     if not job.section.published_split:
         tracks = [t._replace(part="") for t in tracks]
-    arrays, attributes = music.finish(job, tracks, genres, provenance, left_out)
+    arrays, attributes = music.finish(job, tracks, genres, provenance, left_out, PUBLISHED)
     if job.section.medleys and arrays["x"].shape[-1] < mel.frames(job.section.medley_samples):
         rng = numpy_generator(job.seed, "fma", "medleys")
         arrays = music.medleys(arrays, job.section.medleys, mel.frames(job.section.medley_samples), rng)

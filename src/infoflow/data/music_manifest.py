@@ -6,14 +6,14 @@ from pathlib import Path
 
 from infoflow.config.jobs import DatasetJob
 from infoflow.data import DataSet
-from infoflow.data.reading import music
+from infoflow.data.reading import manifests, music
 from infoflow.errors import InputError
 
 
 def make(job: DatasetJob) -> DataSet:
     """Spectrograms; paths are relative to the table; without `group` every file is one of its own."""
     path = Path(job.data_root) / job.section.path
-    tracks = read(path, f"datasets.{job.dataset}.path: {path}")
+    tracks = read(path, f"datasets.{job.dataset}.path")
     provenance = {"source": f"own recordings: {path}", "tier": "own"}
     return music.finish(job, tracks, sorted({t.genre for t in tracks}), provenance)
 
@@ -22,20 +22,20 @@ def read(path: Path, where: str) -> list[music.Track]:
     """Tracks of a table.
 
     Raises:
-        InputError: the file is missing, lacks a column, or a cell of `path` or `genre` is empty.
+        InputError: the table cannot be read (`manifests.read`), a cell of `path` or `genre` is empty, or a file is named twice.
     """
-    import pandas as pd
-
-    if not path.is_file():
-        raise InputError(f"{where}: no such file")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if missing := {"path", "genre"} - set(table):
-        raise InputError(f"{where}: no column {', '.join(sorted(missing))}; expected path,genre[,group][,split]")
-    if len(bad := table.index[(table["path"] == "") | (table["genre"] == "")]):
-        raise InputError(f"{where}: line {bad[0] + 2}: path and genre are required")
-    if len(twice := table["path"][table["path"].duplicated()]):
-        raise InputError(f"{where}: {twice.iloc[0]} is listed twice")
-    files = [str(path.parent / name) for name in table["path"]]
-    groups = table["group"] if "group" in table else files
-    parts = table["split"] if "split" in table else [""] * len(files)
-    return [music.Track(*row) for row in zip(files, table["genre"], groups, parts, strict=True)]
+    try:
+        lines = manifests.read(path, ["path", "genre"], ["group", "split"])
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    seen: dict[str, int] = {}
+    tracks = []
+    for number, cells in lines:
+        if not (cells["path"] and cells["genre"]):
+            raise InputError(f"{where}: {path}:{number}: path and genre are required")
+        file = path.parent / cells["path"]
+        first = seen.setdefault(manifests.same_place(file), number)
+        if first != number:
+            raise InputError(f"{where}: {path}:{number}: {cells['path']} is listed a second time, after line {first}")
+        tracks.append(music.Track(str(file), cells["genre"], cells["group"] or str(file), cells["split"]))
+    return tracks

@@ -1,7 +1,8 @@
 """Corpora of emotional speech as sequences of descriptors: IEMOCAP, EMO-DB, RAVDESS, or a manifest of own recordings.
 
-Arrays: `x` (all frames, 28) float32, `offsets` (n + 1), `y` (n,), `group` (n,) the speaker, `session` (n,). The two
-speakers of session s are groups 2s and 2s + 1: in fold k speaker k is tested, speaker k ^ 1 validates, the rest train.
+Arrays: `x` (all frames, 28) float32, `offsets` (n + 1), `y` (n,), `group` (n,) the speaker, `validates` (n,). In fold k speaker k
+is tested. Under `folds: pairs` the two speakers of session s are groups 2s and 2s + 1, and speaker k ^ 1 validates; under
+`folds: speakers` the utterances that `validates` marks, every fifth of a speaker and class. The rest train.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import numpy as np
 
 from infoflow.config.jobs import DatasetJob
 from infoflow.data import DataSet
-from infoflow.data.reading import audio, descriptors, images
-from infoflow.data.reading.corpora import EMOTIONS, READERS, STATED, Listing, Utterance, folds
+from infoflow.data.reading import audio, corpora, descriptors, images
+from infoflow.data.reading.corpora import EMOTIONS, STATED, Listing, Utterance, folds
 from infoflow.data.reading.local_files import SPEECH
-from infoflow.data.reading.problems import settle
+from infoflow.data.reading.problems import PUBLISHED, repeats, settle
 from infoflow.data.standins import emotional_speech
 from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
@@ -39,7 +40,7 @@ def make(job: DatasetJob) -> DataSet:
     where, corpus = f"datasets.{job.dataset}", SPEECH[job.section.corpus]
     stand_in = job.section.source == "standin"
     with _folder(job) as folder:
-        listing = READERS[job.section.corpus](folder)
+        listing = corpora.read(job.section.corpus, folder, job.section.read_as, where)
         found = len(listing.utterances) + sum(listing.others.values())
         if not listing.utterances:
             raise InputError(f"{where}: no utterance of {', '.join(EMOTIONS)} in {folder}; {corpus.how}")
@@ -47,8 +48,10 @@ def make(job: DatasetJob) -> DataSet:
         tasks = [(str(u.file), job.section.pitch, job.cache) for u in listing.utterances]
         made = audio.each(descriptors.one_file, tasks, job.workers, "recordings")
         problems = [*listing.problems, *(problem for _, ps in made for problem in ps)]
+        problems += repeats([u.file for u in listing.utterances])
         problems = [p._replace(file=_below(p.file, folder), what=p.what.replace(f"{folder}/", "")) for p in problems]
-        problems = settle(where, found + len(listing.problems), problems, job.section.bad_files)
+        most = PUBLISHED if job.section.corpus in STATED else 1.0
+        problems = settle(where, found + len(listing.problems), problems, job.section.bad_files, most)
     kept = [(u, frames) for u, (frames, _) in zip(listing.utterances, made, strict=True) if frames is not None]
     arrays, names = _arrays(kept, job, where)
     provenance = {
@@ -98,7 +101,7 @@ def _folder(job: DatasetJob) -> Iterator[Path]:
 
 def _arrays(kept: list[tuple[Utterance, np.ndarray]], job: DatasetJob, where: str) -> DataSet:
     """Arrays of the usable utterances, and the names behind their numbers."""
-    speakers = folds([utterance for utterance, _ in kept], where)
+    speakers = folds([utterance for utterance, _ in kept], job.section.folds, where)
     labels = {utterance.label for utterance, _ in kept}
     classes = [e for e in EMOTIONS if e in labels] if labels <= set(EMOTIONS) else sorted(labels)
     lengths = np.array([len(frames) for _, frames in kept])
@@ -111,9 +114,18 @@ def _arrays(kept: list[tuple[Utterance, np.ndarray]], job: DatasetJob, where: st
         "offsets": np.concatenate([[0], np.cumsum(lengths)]),
         "y": np.array([classes.index(utterance.label) for utterance, _ in kept]),
         "group": group,
-        "session": group // 2,
     }
+    arrays["validates"] = _fifths(arrays["y"], group) if job.section.folds == "speakers" else np.zeros_like(group)
     return arrays, {"classes": len(classes), "class_names": classes, "speakers": speakers}
+
+
+def _fifths(y: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Marks (n,) every fifth utterance of each speaker and class, in the corpus's order; of fewer than five the last of two or more."""
+    marked = np.zeros_like(group)
+    for speaker, label in np.unique(np.stack([group, y], 1), axis=0):
+        own = np.flatnonzero((group == speaker) & (y == label))
+        marked[own[4::5] if len(own) > 4 else own[-1:] if len(own) > 1 else own[:0]] = 1
+    return marked
 
 
 def _counts(kept: list[tuple[Utterance, np.ndarray]], listing: Listing, stated: dict[str, int]) -> dict[str, Any]:

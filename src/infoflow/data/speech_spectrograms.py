@@ -6,8 +6,8 @@ from pathlib import Path
 
 from infoflow.config.jobs import DatasetJob
 from infoflow.data import DataSet
-from infoflow.data.reading import music
-from infoflow.data.reading.corpora import EMOTIONS, READERS
+from infoflow.data.reading import corpora, music
+from infoflow.data.reading.corpora import EMOTIONS
 from infoflow.data.reading.local_files import SPEECH
 from infoflow.data.reading.problems import settle
 from infoflow.data.speech import TIERS
@@ -22,7 +22,7 @@ def make(job: DatasetJob) -> DataSet:
     """
     corpus = SPEECH[job.section.corpus]
     folder = Path(job.data_root) / (job.section.path or corpus.folder)
-    listing = READERS[job.section.corpus](folder)
+    listing = corpora.read(job.section.corpus, folder, job.section.read_as, f"datasets.{job.dataset}")
     if not listing.utterances:
         raise InputError(f"datasets.{job.dataset}: no utterance of {', '.join(EMOTIONS)} in {folder}; {corpus.how}")
     found = len(listing.utterances) + len(listing.problems)

@@ -43,8 +43,13 @@ def _check(job: DatasetJob, arrays: Arrays, attributes: Attributes) -> None:
     """Say what a training would stumble over later.
 
     Raises:
-        InputError: there is no training sample.
+        InputError: there is no training sample, or one class alone.
     """
+    names = attributes.get("class_names")
+    if names is not None and len(present := np.unique(arrays["y"])) < 2:
+        raise InputError(
+            f"datasets.{job.dataset}: one class, {names[int(present[0])]}; expected two or more, of which information is asked"
+        )
     if "split" not in arrays:
         return
     split, y = np.asarray(arrays["split"]), np.asarray(arrays["y"])

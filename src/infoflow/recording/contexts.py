@@ -22,13 +22,13 @@ from infoflow.training.folds import fold_split
 def run(job: ContextsJob, weights: list[str], dataset: str, outputs: list[str]) -> None:
     """Export the contexts of every fold from its encoder's best weights."""
     torch.set_num_threads(1)
-    arrays, attributes = read_h5(dataset, "x", "offsets", "y", "group")
+    arrays, attributes = read_h5(dataset, "x", "offsets", "y", "group", "validates")
     frames, offsets = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["offsets"])
     model = build(job.model, (frames.shape[1],), int(attributes["classes"])).eval()
     kept = {name: attributes[name] for name in ("classes", "class_names", "source", "tier", "licence", "stand_in")}
     for fold, path, output in zip(job.folds, weights, outputs, strict=True):
         model.load_state_dict(read_network(path, max(snapshots(path)), 0))
-        split = fold_split(torch.from_numpy(arrays["group"]), fold)
+        split = fold_split(torch.from_numpy(arrays["group"]), torch.from_numpy(arrays["validates"]), fold)
         x = contexts(model, frames, offsets)
         write_h5(
             output,

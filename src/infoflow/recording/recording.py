@@ -24,7 +24,7 @@ from infoflow.recording.samples import Probe, Samples
 from infoflow.seeds import torch_generator
 from infoflow.storage.hdf5 import reading
 from infoflow.storage.weights import read_network
-from infoflow.training.losses import per_sample_loss
+from infoflow.training.losses import per_sample_loss, target_of
 
 BLOCK = 2**25  # numbers of all layers that one pass makes: 128 MB
 HELD = 2**28  # numbers of layers that are held at once; a network whose layers have more is run again for the next ones
@@ -186,7 +186,7 @@ class FromWeights(Recording):
                     network(*self._inputs(seed, block))
                 for layer in group:
                     value = by_map(captured[layer])
-                    if layer == OUTPUT and self.job.loss != "mse":
+                    if layer == OUTPUT and self.job.loss not in ("mse", "reconstruction"):
                         value = value.softmax(-1)
                     if layer not in values:
                         values[layer] = value.new_empty(len(index), *value.shape[1:])
@@ -266,8 +266,10 @@ class FromWeights(Recording):
         blocks = []
         for block in index.split(self._block(seed)):
             with torch.enable_grad(), capture(network, self._paths([*self.layers, OUTPUT])) as captured:
-                output = network(*self._inputs(seed, block))
-                loss = per_sample_loss(self.job.loss, output[None], samples.y[block][None]).sum()
+                x, *lengths = self._inputs(seed, block)
+                output = network(x, *lengths)
+                target = target_of(self.job.loss, x[None], samples.y[block][None])
+                loss = per_sample_loss(self.job.loss, output[None], target).sum()
             signals = torch.autograd.grad(loss, list(captured.values()), allow_unused=True)
             blocks.append({name: by_map(one) for name, one in zip(captured, signals, strict=True) if one is not None})
         return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}

@@ -105,7 +105,8 @@ class Probe:
     def _samples(self, key: int) -> Samples:
         x, y, split = (self.arrays.get(name) for name in ("x", "y", "split"))
         if "offsets" in self.arrays:
-            return Sequences(x, self.arrays["offsets"], y, fold_split(self.arrays["group"], key), self.attributes)
+            parts = fold_split(self.arrays["group"], self.arrays["validates"], key)
+            return Sequences(x, self.arrays["offsets"], y, parts, self.attributes)
         if y.dim() == 2:
             return Samples(x[key], y[key], split, self.attributes)
         if split.dim() == 2:

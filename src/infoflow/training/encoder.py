@@ -58,9 +58,9 @@ class Sequences:
 
     def __init__(self, job: TrainJob, dataset: str) -> None:
         self.job, self.training, (self.point,) = job, job.training, job.points
-        arrays, attributes = read_h5(dataset, "x", "offsets", "y", "group")
-        self.frames, self.offsets, self.y, self.group = (
-            torch.from_numpy(arrays[k]) for k in ("x", "offsets", "y", "group")
+        arrays, attributes = read_h5(dataset, "x", "offsets", "y", "group", "validates")
+        self.frames, self.offsets, self.y, self.group, self.validates = (
+            torch.from_numpy(arrays[k]) for k in ("x", "offsets", "y", "group", "validates")
         )
         self.lengths = self.offsets.diff()
         self.classes = int(attributes["classes"])
@@ -103,7 +103,7 @@ class Sequences:
         self.model = build(self.job.model, (self.frames.shape[1],), self.classes)
         self.model.initialise(torch_generator(root, self.net, self.fold(self.net), "init"))
         self.stream = torch_generator(root, self.net, self.fold(self.net), "training")
-        self.split = fold_split(self.group, self.fold(self.net))
+        self.split = fold_split(self.group, self.validates, self.fold(self.net))
         self.train_y = self.y.clone()
         own = torch.nonzero(self.split == 0).flatten()
         if self.point.training.labels == "shuffled":

@@ -50,10 +50,27 @@ def test_channels_are_averaged_and_noted(write):
     assert "2 channels" in words(sound)
 
 
-def test_opposite_channels_are_silence(write):
+def test_of_channels_that_cancel_the_loudest_is_taken(write):
     sound = audio.read(write(np.stack([TONE, -TONE], 1), subtype="FLOAT"), RATE)
-    assert sound.samples is None
-    assert "silent" in words(sound)
+    np.testing.assert_allclose(np.abs(sound.samples), np.abs(TONE), atol=1e-7)
+    assert "channels cancel" in words(sound)
+
+
+@pytest.mark.parametrize("rate", [RATE, 44100])
+def test_a_part_is_that_of_the_whole_file(write, rate):
+    noise = 0.2 * np.random.default_rng(0).standard_normal(5 * rate)
+    path = write(noise, rate, name="a.flac")
+    whole, part = audio.read(path, RATE), audio.read(path, RATE, wanted=1.5)
+    assert RATE * 1.5 <= len(part.samples) <= RATE * 2.1
+    np.testing.assert_allclose(part.samples[: RATE * 3 // 2], whole.samples[: RATE * 3 // 2], atol=1e-6)
+    assert part.seconds == whole.seconds == 5.0
+
+
+def test_a_silent_start_is_named_where_only_the_start_is_wanted(write):
+    path = write(np.concatenate([0 * TONE, 0 * TONE, TONE]))
+    assert audio.read(path, RATE).samples is not None
+    assert "silent in its first 1.5 s" in words(audio.read(path, RATE, wanted=1.5))
+    assert audio.read(path, RATE, wanted=2.5).samples is not None
 
 
 def test_clipping_is_noted_and_kept(write):
@@ -97,6 +114,9 @@ def test_what_cannot_be_used_is_named(write, tmp_path):
     bad = TONE.copy()
     bad[7] = np.nan
     assert "no finite numbers" in fatal(write(bad, subtype="FLOAT"))
+    bad[7] = 1e30
+    assert "reaches 1e+30 of full scale" in fatal(write(bad, subtype="FLOAT"))
+    assert "divide it by its maximum" in fatal(write(32768 * TONE, subtype="FLOAT"))
 
 
 def test_a_file_cut_short_is_noted(write):

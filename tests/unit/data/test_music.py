@@ -89,7 +89,7 @@ def _copy(collection, tmp_path):
     return tmp_path / "fma"
 
 
-def test_bad_files_are_named_and_left_out_or_stop_the_run(collection, tmp_path):
+def test_bad_files_are_named_and_left_out_or_stop_the_run(collection, tmp_path, monkeypatch):
     root = _copy(collection, tmp_path)
     tracks, _ = fma.read(root)
     paths = [t.path for t in tracks]
@@ -103,6 +103,11 @@ def test_bad_files_are_named_and_left_out_or_stop_the_run(collection, tmp_path):
     stray = root / "fma_small" / "999" / "999999.mp3"
     stray.parent.mkdir()
     stray.write_bytes(b"x")
+    with pytest.raises(
+        InputError, match=r"4 of 160 files cannot be used, more than 1%: .* not the published collection"
+    ):
+        fma.make(_job(root))
+    monkeypatch.setattr(fma, "PUBLISHED", 0.05)
     arrays, about = fma.make(_job(root))
     record = "\n".join(json.loads(about["record"]))
     assert len(arrays["y"]) == 156
@@ -192,3 +197,30 @@ def test_a_published_clip_has_1290_frames_and_short_ones_end_in_silence():
     short = mel.spectrogram(np.sin(np.arange(5000) / 5).astype(np.float32), SAMPLES)
     assert short[:, :5].max() == 255
     assert not short[:, 15:].any()
+
+
+def test_a_recording_listed_twice_and_one_of_the_same_bytes_are_named(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rows = ["path,genre"]
+    for k, genre in enumerate(("x", "x", "y", "y")):
+        soundfile.write(tmp_path / f"{k}.wav", 0.1 * rng.standard_normal(30_000), 22_050)
+        rows.append(f"{k}.wav,{genre}")
+    shutil.copy(tmp_path / "0.wav", tmp_path / "3.wav")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    job = _job(tmp_path, "music_manifest", path="list.csv")
+    _, about = music_manifest.make(job)
+    assert "3.wav: the same bytes as" in "\n".join(json.loads(about["record"]))
+    (tmp_path / "list.csv").write_text("\n".join([*rows, "./1.wav,x"]))
+    with pytest.raises(InputError, match=r"list.csv:6: ./1.wav is listed a second time, after line 3"):
+        music_manifest.make(job)
+
+
+def test_the_silent_start_of_a_recording_is_named(tmp_path):
+    for genre in ("x", "y"):
+        (tmp_path / genre).mkdir()
+        for k in range(2):
+            tone = 0.1 * np.random.default_rng(k).standard_normal(30_000)
+            soundfile.write(tmp_path / genre / f"{k}.wav", tone, 22_050)
+    soundfile.write(tmp_path / "x/quiet.wav", np.concatenate([np.zeros(70_000), tone]), 22_050)
+    with pytest.raises(InputError, match=r"quiet.wav: silent in its first 1.0 s"):
+        music_folder.make(_job(tmp_path, "music_folder", path=".", bad_files="stop"))

@@ -66,7 +66,7 @@ def settings(workers=1, cache=None, **section):
 
 
 def test_the_layout_of_iemocap(iemocap):
-    listing = corpora.iemocap(iemocap)
+    listing = corpora.read("iemocap", iemocap, {}, "x")
     assert len(listing.utterances) == 16
     assert listing.problems == []
     assert listing.others == {"exc": 4, "xxx": 4}
@@ -81,7 +81,7 @@ def test_sequences_labels_and_speakers(iemocap, capsys):
     assert about["class_names"] == ["angry", "happy", "sad", "neutral"]
     assert np.bincount(arrays["y"]).tolist() == [4, 4, 4, 4]
     assert about["speakers"] == ["01F", "01M", "02F", "02M"]
-    np.testing.assert_array_equal(arrays["session"], arrays["group"] // 2)
+    assert not arrays["validates"].any()  # in each fold it is the other speaker of the session
     assert "angry: 4 utterances, the document has 1103: -1099" in capsys.readouterr().out
     assert json.loads(about["stated_counts"])["neutral"] == 1708
     for k in range(4):
@@ -102,7 +102,8 @@ def test_what_does_not_fit_is_named_and_stops_the_run(iemocap):
     assert str(iemocap) not in str(error.value)
 
 
-def test_bad_files_are_left_out_aloud(iemocap, capsys):
+def test_bad_files_are_left_out_aloud(iemocap, capsys, monkeypatch):
+    monkeypatch.setattr(speech, "PUBLISHED", 0.05)
     wav = iemocap / "Session1/sentences/wav/Ses01F_impro01"
     write(wav / "Ses01F_impro01_F000.wav", np.zeros(8000))
     write(wav / "Ses01F_impro01_F001.wav", np.stack([tone(), tone()], 1), 8000)
@@ -111,8 +112,15 @@ def test_bad_files_are_left_out_aloud(iemocap, capsys):
     assert about["left_out"] == 1
     said = capsys.readouterr().out
     assert "1 of 24 files left out" in said
+    write(wav / "Ses01F_impro01_F002.wav", np.zeros(8000))
+    with pytest.raises(
+        InputError, match=r"2 of 24 files cannot be used, more than 5%: .* not the published collection"
+    ):
+        speech.make(settings(path=str(iemocap), bad_files="leave_out"))
+    write(wav / "Ses01F_impro01_F002.wav")
     assert "8000 Hz: resampled" in said
-    assert {p[1].split(":")[0] for p in json.loads(about["problems"])} == {"silent", "2 channels", "8000 Hz"}
+    found = {p[1].split(":")[0] for p in json.loads(about["problems"]) if "same bytes" not in p[1]}
+    assert found == {"silent", "2 channels", "8000 Hz"}
 
 
 def test_a_line_that_is_no_label_is_named(iemocap):
@@ -120,14 +128,14 @@ def test_a_line_that_is_no_label_is_named(iemocap):
     labels.write_text(
         labels.read_text() + "[1 - 2] Ses01F_impro01_F000 neu\n" + LINE.format("Ses01F_impro01_F001", "ang")
     )
-    found = corpora.iemocap(iemocap).problems
+    found = corpora.read("iemocap", iemocap, {}, "x").problems
     assert [p.what.split(" ")[0] for p in found] == ["not", "Ses01F_impro01_F001"]
 
 
 def test_emodb_by_its_names(tmp_path):
     for name in ("03a01Wa", "08a02Fb", "10b01Tc", "09b02Nd", "03a01Aa", "03a99", "99a01Wa"):
         write(tmp_path / f"wav/{name}.wav")
-    listing = corpora.emodb(tmp_path)
+    listing = corpora.read("emodb", tmp_path, {}, "x")
     assert [(u.label, u.speaker, u.session) for u in listing.utterances] == [
         ("angry", "03", "1"), ("happy", "08", "1"), ("neutral", "09", "2"), ("sad", "10", "2"),
     ]  # fmt: skip
@@ -138,11 +146,72 @@ def test_emodb_by_its_names(tmp_path):
 def test_ravdess_by_its_names(tmp_path):
     for actor, emotion in (("01", "05"), ("02", "03"), ("03", "08"), ("03", "01"), ("04", "04")):
         write(tmp_path / f"Actor_{actor}/03-01-{emotion}-01-01-01-{actor}.wav")
-    listing = corpora.ravdess(tmp_path)
+    listing = corpora.read("ravdess", tmp_path, {}, "x")
     assert [(u.label, u.speaker, u.session) for u in listing.utterances] == [
         ("angry", "01", "01"), ("happy", "02", "01"), ("neutral", "03", "02"), ("sad", "04", "02"),
     ]  # fmt: skip
     assert listing.others == {"surprised": 1}
+
+
+def test_songs_are_counted_and_capitals_are_read(tmp_path):
+    write(tmp_path / "Actor_01/03-01-05-01-01-01-01.WAV")
+    write(tmp_path / "Actor_02/03-02-05-01-01-01-02.wav")
+    (tmp_path / "Actor_02/.03-01-05-01-01-01-02.wav").write_bytes(b"")
+    listing = corpora.read("ravdess", tmp_path, {}, "x")
+    assert [u.speaker for u in listing.utterances] == ["01"]
+    assert (listing.others, listing.problems) == ({"song": 1}, [])
+
+
+def test_an_emotion_counts_as_another_where_the_config_says_so(iemocap):
+    listing = corpora.read("iemocap", iemocap, {"exc": "happy"}, "x")
+    assert sum(u.label == "happy" for u in listing.utterances) == 8
+    assert listing.others == {"xxx": 4}
+    with pytest.raises(
+        InputError, match=r"datasets.speech.read_as: no utterance of exx in .*; it holds angry, exc, happy"
+    ):
+        speech.make(settings(path=str(iemocap), read_as={"exx": "happy"}))
+    missing = iemocap / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F004.wav"
+    missing.unlink()  # of an excited turn, which is now one of the four
+    assert corpora.read("iemocap", iemocap, {}, "x").problems == []
+    assert "has no wav file" in corpora.read("iemocap", iemocap, {"exc": "happy"}, "x").problems[0].what
+
+
+def test_an_odd_number_of_speakers_is_tested_one_by_one(tmp_path):
+    rows = ["path,label,speaker"]
+    for speaker in "abcde":
+        for label in ("joy", "rage"):
+            for k in range(5):
+                write(tmp_path / f"{speaker}{label}{k}.wav", tone(150 + 20 * k))
+                rows.append(f"{speaker}{label}{k}.wav,{label},{speaker}")
+    (tmp_path / "m.csv").write_text("\n".join(rows), encoding="utf-8")
+    given = {"corpus": "manifest", "path": str(tmp_path / "m.csv")}
+    with pytest.raises(InputError, match="two speakers.*or set folds: speakers"):
+        speech.make(settings(**given))
+    arrays, about = speech.make(settings(**given, folds="speakers"))
+    assert about["speakers"] == list("abcde")
+    assert np.bincount(arrays["group"][arrays["validates"] == 1]).tolist() == [2] * 5  # the fifth of each class
+    for label in (0, 1):
+        assert arrays["validates"][arrays["y"] == label].sum() == 5
+
+
+def test_the_same_recording_is_named_however_it_is_written(tmp_path, capsys):
+    rows = ["path,label,speaker"]
+    for speaker in "abcd":
+        for label in ("joy", "rage"):
+            write(tmp_path / f"{speaker}{label}.wav", tone(150 + 10 * ord(speaker) % 70 + 5 * len(label)))
+            rows.append(f"{speaker}{label}.wav,{label},{speaker}")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "drage.wav").write_bytes((tmp_path / "ajoy.wav").read_bytes())
+    (tmp_path / "link.wav").symlink_to(tmp_path / "bjoy.wav")
+    rows += ["./ajoy.wav,joy,a", "x/../ajoy.wav,joy,a", "link.wav,joy,b"]
+    (tmp_path / "m.csv").write_text("\n".join(rows), encoding="utf-8")
+    given = {"corpus": "manifest", "path": str(tmp_path / "m.csv"), "bad_files": "leave_out"}
+    arrays, about = speech.make(settings(**given))
+    assert len(arrays["y"]) == 8
+    said = capsys.readouterr().out
+    assert "m.csv:10: ./ajoy.wav is listed a second time" in said
+    assert "m.csv:12: link.wav is listed a second time" in said
+    assert "drage.wav: the same bytes as" in said
 
 
 def test_a_manifest_pairs_speakers(tmp_path):
@@ -223,11 +292,11 @@ def test_without_the_corpus_the_message_says_who_grants_it(raw):
 
 @pytest.mark.skipif("INFOFLOW_DATA" not in os.environ, reason="INFOFLOW_DATA names no folder with real data")
 def test_the_real_emodb():
-    listing = corpora.emodb(Path(os.environ["INFOFLOW_DATA"]) / "emodb")
+    listing = corpora.read("emodb", Path(os.environ["INFOFLOW_DATA"]) / "emodb", {}, "x")
     counts = {label: sum(u.label == label for u in listing.utterances) for label in corpora.EMOTIONS}
     assert counts == {"angry": 127, "happy": 71, "sad": 62, "neutral": 79}
     assert listing.problems == []
-    assert len(corpora.folds(listing.utterances, "x")) == 10
+    assert len(corpora.folds(listing.utterances, "pairs", "x")) == 10
     made, problems = descriptors.describe(listing.utterances[0].file, "pyin")
     assert made.shape[1] == 28
     assert not [p for p in problems if p.fatal]

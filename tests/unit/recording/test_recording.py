@@ -181,7 +181,13 @@ def test_each_seed_has_its_own_draw_or_its_fold(tmp_path):
     assert folds.samples(4) is folds.samples(1)
     assert folds.samples(4).part("train").tolist() == [2, 3]
     frames = np.arange(20, dtype=np.float32).reshape(10, 2)
-    arrays = {"x": frames, "offsets": np.array([0, 3, 4, 8, 10]), "y": np.arange(4) % 2, "group": np.arange(4)}
+    arrays = {
+        "x": frames,
+        "offsets": np.array([0, 3, 4, 8, 10]),
+        "y": np.arange(4) % 2,
+        "group": np.arange(4),
+        "validates": np.zeros(4, int),
+    }
     write_h5(tmp_path / "sequences.h5", arrays, {"classes": 2})
     sequences = Probe(str(tmp_path / "sequences.h5"))
     assert sequences.input_shape == (2,)

@@ -27,7 +27,7 @@ def data(tmp_path_factory):
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(SPEAKERS), EACH)
     y = np.arange(len(group)) % 2
-    split = np.stack([fold_split(torch.from_numpy(group), k).numpy() for k in range(SPEAKERS)])
+    split = np.stack([fold_split(torch.from_numpy(group), torch.zeros(len(group)), k).numpy() for k in range(SPEAKERS)])
     points = 0.1 * rng.standard_normal((SPEAKERS, len(y), 6)) + 0.15 * (2 * y - 1)[:, None]
     attributes = {
         "classes": 2, "class_names": ["a", "b"], "source": "test", "tier": "T0", "licence": "MIT", "stand_in": True,

@@ -40,7 +40,7 @@ def data(tmp_path_factory):
         "classes": 2, "class_names": ["a", "b"], "source": "test", "tier": "T0", "licence": "MIT", "stand_in": True,
     }  # fmt: skip
     path = tmp_path_factory.mktemp("data") / "speech.h5"
-    write_h5(path, {**arrays, "session": group // 2}, attributes)
+    write_h5(path, {**arrays, "validates": np.zeros_like(group)}, attributes)
     return str(path)
 
 
@@ -76,10 +76,13 @@ def test_padded_sequences_give_what_packed_ones_do():
 
 def test_a_fold_tests_one_speaker_and_validates_on_the_other_of_the_session():
     group = torch.arange(6)
-    assert fold_split(group, 2).tolist() == [0, 0, 1, 2, 0, 0]
-    assert fold_split(group, 5).tolist() == [0, 0, 0, 0, 2, 1]
+    nobody = torch.zeros_like(group)
+    assert fold_split(group, nobody, 2).tolist() == [0, 0, 1, 2, 0, 0]
+    assert fold_split(group, nobody, 5).tolist() == [0, 0, 0, 0, 2, 1]
+    marked = torch.tensor([1, 0, 1, 0, 1, 0])
+    assert fold_split(group, marked, 2).tolist() == [2, 0, 1, 0, 2, 0]  # who is tested does not validate
     with pytest.raises(InputError, match="has 6 speakers"):
-        fold_split(group, 6)
+        fold_split(group, nobody, 6)
 
 
 def test_unweighted_accuracy_is_the_mean_recall():

@@ -6,6 +6,7 @@ a fatal problem (`infoflow.data.reading.problems`).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +22,8 @@ SILENT = 1e-4  # of full scale: a peak below it is no recording
 CLIPPED = 1e-3  # share of samples in runs at the extreme value
 RUN = 3  # successive samples at the extreme value that count as clipped
 SHORTEST = 0.1  # seconds
+LOUDEST = 8.0  # of full scale: mixes reach 2, whole numbers that were never scaled 32 768
+MARGIN = 0.5  # seconds that are read beyond those wanted, for the resampler
 
 
 class Sound(NamedTuple):
@@ -29,23 +32,21 @@ class Sound(NamedTuple):
     samples: np.ndarray | None
     rate: int
     problems: tuple[Problem, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Length, 0 without a signal."""
-        return 0.0 if self.samples is None else len(self.samples) / self.rate
+    seconds: float = 0.0  # of the file, whatever was read of it
 
 
-def read(path: str | Path, rate: int, shortest: float = SHORTEST) -> Sound:
+def read(path: str | Path, rate: int, shortest: float = SHORTEST, wanted: float | None = None) -> Sound:
     """Read wav, flac, ogg or mp3 as one channel at `rate` Hz.
 
-    Channels are averaged and other rates resampled (soxr), both noted. Fatal: a file that is missing, cannot be decoded,
-    holds fewer than `shortest` seconds, holds NaN or infinity, or is silent. Never raises for what a file holds.
+    Channels are averaged, where they cancel the loudest is taken, and other rates are resampled (soxr); all of it is noted. Fatal: a
+    file that is missing, cannot be decoded, holds fewer than `shortest` seconds, holds NaN or infinity or values far beyond full
+    scale, or is silent. Never raises for what a file holds.
 
     Args:
         path: the file; its name may hold any characters.
         rate: wanted sampling rate in Hz.
         shortest: seconds below which there is nothing to analyse.
+        wanted: seconds from the start that are read and checked, and half a second more; None: all.
     """
     name, notes = str(path), []
     if not Path(path).is_file():
@@ -53,7 +54,7 @@ def read(path: str | Path, rate: int, shortest: float = SHORTEST) -> Sound:
     if not Path(path).stat().st_size:
         return _unusable(name, rate, "empty: 0 bytes", notes)
     try:
-        values, found, promised = _decode(path)
+        values, found, seconds, promised = _decode(path, wanted)
     except Exception as error:  # soundfile raises its own and Python's errors, by format and library version
         return _unusable(name, rate, f"cannot be decoded ({' '.join(str(error).split())})", notes)
     if promised:
@@ -62,33 +63,44 @@ def read(path: str | Path, rate: int, shortest: float = SHORTEST) -> Sound:
         return _unusable(name, rate, f"empty: {len(values)} samples at {found} Hz, under {shortest:g} s", notes)
     if not np.isfinite(values).all():
         return _unusable(name, rate, "holds values that are no finite numbers", notes)
+    if (peak := float(np.abs(values).max())) > LOUDEST:
+        return _unusable(name, rate, f"reaches {peak:.3g} of full scale, which is 1: divide it by its maximum", notes)
     notes += _amplitude_notes(values)
-    if values.shape[1] > 1:
-        notes.append(f"{values.shape[1]} channels: averaged")
+    window = slice(None if wanted is None else max(1, round(wanted * found)))
+    loud = np.abs(values[window]).max(0) >= SILENT
     mono = values.mean(1)
-    if np.abs(mono).max() < SILENT:
-        return _unusable(name, rate, f"silent: no sample above {SILENT:g} of full scale", notes)
+    if not loud.any():
+        within = "" if wanted is None or wanted >= seconds else f" in its first {wanted:.1f} s"
+        return _unusable(name, rate, f"silent{within}: no sample above {SILENT:g} of full scale", notes)
+    if np.abs(mono[window]).max() < SILENT:
+        notes.append(f"{values.shape[1]} channels cancel: the loudest is taken")
+        mono = values[:, int(np.abs(values[window]).max(0).argmax())]
+    elif values.shape[1] > 1:
+        notes.append(f"{values.shape[1]} channels: averaged")
     if found != rate:
         kind = f", nothing above {found // 2} Hz" if found < rate else ""
         notes.append(f"{found} Hz: resampled to {rate} Hz{kind}")
         mono = _resampled(mono, found, rate)
-    return Sound(np.ascontiguousarray(mono, np.float32), rate, tuple(Problem(name, note, False) for note in notes))
+    problems = tuple(Problem(name, note, False) for note in notes)
+    return Sound(np.ascontiguousarray(mono, np.float32), rate, problems, seconds)
 
 
 def _unusable(name: str, rate: int, what: str, notes: list[str]) -> Sound:
     return Sound(None, rate, (*(Problem(name, note, False) for note in notes), Problem(name, what, True)))
 
 
-def _decode(path: str | Path) -> tuple[np.ndarray, int, str]:
-    """Values (samples, channels) float32, the rate, and a note where the file holds less than its header promises."""
+def _decode(path: str | Path, wanted: float | None) -> tuple[np.ndarray, int, float, str]:
+    """Values (samples, channels) float32, the rate, the file's seconds, and a note where it holds less than its header promises."""
     import soundfile
 
     with soundfile.SoundFile(path) as file:
         promised, cut = file.frames, "should be" in file.extra_info  # libsndfile's words for a chunk cut short
-        values = file.read(dtype="float32", always_2d=True)
-        if len(values) < promised or cut:
-            return values, file.samplerate, f"cut short: {len(values) / file.samplerate:.2f} s are there"
-        return values, file.samplerate, ""
+        part = promised if wanted is None else min(promised, math.ceil((wanted + MARGIN) * file.samplerate))
+        values = file.read(frames=-1 if part == promised else part, dtype="float32", always_2d=True)
+        seconds = len(values) / file.samplerate
+        if len(values) < part or (cut and part == promised):
+            return values, file.samplerate, seconds, f"cut short: {seconds:.2f} s are there"
+        return values, file.samplerate, max(len(values), promised) / file.samplerate, ""
 
 
 def _amplitude_notes(values: np.ndarray) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from infoflow.data.reading import manifests
 from infoflow.errors import InputError
 
 
@@ -146,8 +147,8 @@ def locate_own_file(dataset: str, section: Any, data_root: str | Path) -> Locate
 
 
 def locate_own_manifest(dataset: str, section: Any, data_root: str | Path) -> Located:
-    """The state of the folder of an own table of files."""
-    return Located(state=state(Path(data_root, section.path).parent))
+    """The state of an own table, and of the files that it names, wherever they lie."""
+    return Located(state=state_of_table(Path(data_root, section.path)))
 
 
 def locate_fma(dataset: str, section: Any, data_root: str | Path) -> Located:
@@ -179,7 +180,7 @@ def locate_speech(dataset: str, section: Any, data_root: str | Path) -> Located:
     if section.corpus == "iemocap":  # the release holds a hundred thousand other files
         parts = [*path.glob("Session[0-9]*/sentences/wav"), *path.glob("Session[0-9]*/dialog/EmoEvaluation")]
         return Located("full", hashlib.sha256("".join(map(state, sorted(parts))).encode()).hexdigest())
-    return Located("full", state(path if path.is_dir() else path.parent))
+    return Located("full", state_of_table(path) if section.corpus == "manifest" else state(path))
 
 
 def _visible(folder: Path) -> list[str]:
@@ -254,6 +255,15 @@ def state(folder: str | Path) -> str:
     for path in files_below(folder):
         seen = path.stat() if path.exists() else path.lstat()  # a link that leads nowhere counts as itself
         total.update(os.fsencode(f"{path.relative_to(folder)} {seen.st_size} {seen.st_mtime_ns}\n"))
+    return total.hexdigest()
+
+
+def state_of_table(table: Path) -> str:
+    """Checksum of the sizes and times of a table and of the files that it names: another one where one of them was changed."""
+    total = hashlib.sha256()
+    for path in [table, *manifests.files(table)]:
+        seen = path.stat() if path.exists() else None  # its reader says that it is missing
+        total.update(os.fsencode(f"{path} {seen and (seen.st_size, seen.st_mtime_ns)}\n"))
     return total.hexdigest()
 
 

@@ -50,7 +50,7 @@ def spectrogram(signal: np.ndarray, samples: int) -> np.ndarray:
 
 def of_file(path: str, samples: int) -> tuple[np.ndarray | None, float, tuple[Problem, ...]]:
     """Spectrogram of a file, the seconds that it holds, and what was the matter with it."""
-    sound = audio.read(path, RATE)
+    sound = audio.read(path, RATE, wanted=samples / RATE)
     problems = sound.problems
     if sound.samples is None:
         return None, 0.0, problems
@@ -66,8 +66,10 @@ def cached(job: tuple[str, int, str | None]) -> tuple[np.ndarray | None, float, 
     path, samples, cache = job
     if cache is None or not Path(path).is_file():
         return of_file(path, samples)
-    recipe = canonical_json([samples, RATE, WINDOW, HOP, MELS, RANGE, STEPS, "1"])
-    key = hashlib.sha256(Path(path).read_bytes() + recipe.encode()).hexdigest()
+    recipe = canonical_json([samples, RATE, WINDOW, HOP, MELS, RANGE, STEPS, "2"])
+    with open(path, "rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    key = hashlib.sha256((content + recipe).encode()).hexdigest()
     problems: list[Problem] = []
 
     def make() -> dict[str, Any] | None:

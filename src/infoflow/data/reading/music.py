@@ -16,7 +16,7 @@ import numpy as np
 from infoflow.config.jobs import DatasetJob
 from infoflow.data import Attributes, DataSet
 from infoflow.data.reading import mel
-from infoflow.data.reading.problems import settle
+from infoflow.data.reading.problems import repeats, settle
 from infoflow.errors import InputError
 from infoflow.seeds import numpy_generator
 
@@ -39,6 +39,7 @@ def finish(
     genres: Sequence[str],
     provenance: Attributes,
     left_out: Sequence[str] = (),
+    most: float = 1.0,
 ) -> DataSet:
     """Arrays `x` (n, 1, 128, frames) uint8, `y`, `split`, `group`, and attributes with the record of every problem.
 
@@ -48,6 +49,7 @@ def finish(
         genres: class names in order.
         provenance: source, tier, licence, stand_in.
         left_out: what the reader left out, in words.
+        most: share of the recordings that may be left out.
     """
     where = f"datasets.{job.dataset}"
     if unknown := sorted({t.genre for t in tracks} - set(genres)):
@@ -55,9 +57,9 @@ def finish(
     tracks = _limited(tracks, job)
     paths = [t.path for t in tracks]
     made = mel.of_files(paths, job.section.samples, job.workers, job.cache)
-    problems = [p for _, _, found in made for p in found]
+    problems = [p for _, _, found in made for p in found] + repeats(paths)
     listed = [p for p in problems if not p.what.endswith(COUNTED) and not any(c in p.what for c in COUNTED)]
-    settle(where, len(tracks), listed, job.section.bad_files)
+    settle(where, len(tracks), listed, job.section.bad_files, most)
     kept = [k for k, (x, _, _) in enumerate(made) if x is not None]
     tracks, x = [tracks[k] for k in kept], np.stack([made[k][0] for k in kept])
     y = np.array([list(genres).index(t.genre) for t in tracks])
