@@ -139,7 +139,7 @@ def test_a_fault_names_the_line_of_the_overlay(fault, tmp_path, overlay, line, s
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("    seeds: 50\n    variants:", "    sed: 50\n    variants:", "experiments.kong_f2.sed: unknown key"),
+        ("    seeds: 20\n    variants:", "    sed: 50\n    variants:", "experiments.kong_f2.sed: unknown key"),
         ("      batch_size: 100\n      epochs: 300\n      decay:", "      batch_size: 100\n      epochs: x\n      decay:",
          "experiments.kong_f3.training.epochs: "),
         ("    extends: kong_f2\n    dataset: eight100", "    extends: kong_g2\n    dataset: eight100",

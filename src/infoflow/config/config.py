@@ -59,11 +59,15 @@ def _check_compatible(experiment: Experiment, datasets: Mapping[str, DatasetSect
         raise ValueError(f"{where}.model.kind: {experiment.dataset} takes {' or '.join(dataset.models)}, not {model}")
     if not dataset.models and model == "blstm":
         raise ValueError(f"{where}.model.kind: blstm reads data sets of kind speech, not {dataset.kind}")
+    if model == "autoencoder" and training.loss != "reconstruction":
+        raise ValueError(f"{where}.training.loss: an autoencoder gives inputs back; take reconstruction")
+    if training.loss == "reconstruction" and model != "autoencoder":
+        raise ValueError(f"{where}.training.loss: reconstruction needs outputs like inputs; take kind: autoencoder")
     of_speakers = dataset.trainer != "ensemble"
     others = ("steps_per_epoch", "decay", "accumulate_gradients", "micro_batch")
-    if of_speakers and (training.loss == "mse" or any(getattr(training, key) for key in others)):
+    if of_speakers and (training.loss in ("mse", "reconstruction") or any(getattr(training, key) for key in others)):
         raise ValueError(
-            f"{where}.training: with data of speakers there is neither {', '.join(others)} nor the loss mse"
+            f"{where}.training: with data of speakers there is neither {', '.join(others)} nor the losses mse and reconstruction"
         )
     if of_speakers and experiment.first_seed:
         raise ValueError(f"{where}.first_seed: networks of one held-out speaker each count seeds from 0")

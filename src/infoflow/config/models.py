@@ -89,6 +89,24 @@ class MlpModel(ModelSection):
         return hidden | {name for name, true in known.items() if true}
 
 
+class AutoencoderModel(ModelSection):
+    """A fully connected network that gives its input back through a narrow layer; mirrored widths, outputs in (0, 1)."""
+
+    kind: Literal["autoencoder"]
+    network: ClassVar[str] = "mlp:Autoencoder"
+    noisy: ClassVar[bool] = True
+    widths: list[Count] = Field([256, 64], description="of the layers before the narrow one, and after it in reverse")
+    bottleneck: Count = 16
+    activation: Literal["tanh", "relu", "sigmoid"] = "tanh"
+    noise_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of the noise after each hidden layer"
+    )
+
+    def units(self) -> int:
+        """Widths of the hidden layers."""
+        return 2 * sum(self.widths) + self.bottleneck
+
+
 class RecurrentModel(ModelSection):
     """A tanh recurrent network with Gaussian noise on its hidden state and a linear read-out of the last state."""
 

@@ -23,7 +23,9 @@ class Training(Section):
         {"learning_rate", "orthonormal", "clustering_penalty", "labels", "dropout", "l1", "l2", "trade_off"}
     )
 
-    loss: Literal["mse", "cross_entropy", "rate_distortion"] = "cross_entropy"
+    loss: Literal["mse", "cross_entropy", "rate_distortion", "reconstruction"] = Field(
+        "cross_entropy", description="reconstruction: mean squared error between outputs and the inputs themselves"
+    )
     optimiser: Literal["sgd", "adam"] = "adam"
     learning_rate: Positive = 1.0e-3
     batch_size: Count = 128
@@ -43,7 +45,7 @@ class Training(Section):
     )
     evaluated: Count | None = Field(
         None,
-        description="at snapshots before the last, loss and accuracy are those of the first so many samples of each part; null: of all",
+        description="at snapshots before the last, loss and accuracy are those of the first so many samples of each part; null: of all; of reconstructions at the last one too",
     )
     shuffle: bool = True
     accumulate_gradients: bool = Field(
@@ -106,6 +108,8 @@ class Training(Section):
         if not self.rate_gradient and self.loss != "rate_distortion":
             raise ValueError("rate_gradient: is of the loss rate_distortion, the only one with a rate")
         of_classes = [key for key in ("class_weights", "clustering_penalty") if getattr(self, key)]
-        if self.loss == "mse" and of_classes:
-            raise ValueError(f"{', '.join(of_classes)}: the loss mse knows no classes; take cross_entropy")
+        if self.loss in ("mse", "reconstruction") and of_classes:
+            raise ValueError(f"{', '.join(of_classes)}: the loss {self.loss} knows no classes; take cross_entropy")
+        if self.loss == "reconstruction" and self.labels == "shuffled":
+            raise ValueError("labels: the loss reconstruction reads no labels, so that shuffled ones mean nothing")
         return self

@@ -146,6 +146,22 @@ class Mlp(nn.Module):
         return result
 
 
+class Autoencoder(Mlp):
+    """Inputs in (0, 1) through hidden layers T1, … and a bottleneck back to inputs; the last activation is a sigmoid."""
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        widths: list[int],
+        bottleneck: int,
+        activation: str = "tanh",
+        noise_std: float = 0.0,
+    ) -> None:
+        outside = math.prod(input_shape)
+        layers = [outside, *widths, bottleneck, *reversed(widths), outside]
+        super().__init__(input_shape, layers, [activation] * (len(layers) - 2) + ["sigmoid"], noise_std=noise_std)
+
+
 class Moments(NamedTuple):
     """A layer given each of n inputs: noiseless mean (n, d), covariance (n, d, d), second-order shift of the mean (n, d)."""
 

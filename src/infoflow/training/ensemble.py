@@ -31,7 +31,7 @@ from infoflow.seeds import torch_generator
 from infoflow.storage.files import atomic, canonical_json, locked
 from infoflow.storage.hdf5 import read_h5
 from infoflow.storage.tables import write_table
-from infoflow.training.losses import accuracy, class_weights, per_sample_loss
+from infoflow.training.losses import accuracy, class_weights, per_sample_loss, target_of
 from infoflow.training.objective import Objective
 from infoflow.training.optimisers import Adam, Orthonormal, Sgd
 from infoflow.training.resume import SAVE_EVERY, State, key, part
@@ -109,7 +109,7 @@ class Ensemble:
         arrays, self.data = read_h5(dataset, scaled=False)  # whole numbers stay so: a quarter of the memory
         x, y, split = (torch.from_numpy(arrays[name]) for name in ("x", "y", "split"))
         own = y.dim() == 2  # each seed has drawn its own samples
-        if self.training.loss != "mse" and y.is_floating_point():
+        if self.training.loss not in ("mse", "reconstruction") and y.is_floating_point():
             raise InputError(
                 f"experiments.{self.job.experiment}.training.loss: {self.training.loss} is of classes, and {dataset} holds "
                 "continuous targets; take loss: mse"
@@ -270,9 +270,11 @@ class Ensemble:
 
     def loss(self, x: Tensor, y: Tensor, noise: Tensor | None = None) -> Tensor:
         """Loss of every network (nets,) for inputs of the seeds (seeds, batch, …) and labels (nets, batch)."""
-        output, values = self.stack(self._expand(x), noise, self._masks(x.shape[1]), self.objective.keep)
+        inputs = self._expand(x)
+        output, values = self.stack(inputs, noise, self._masks(x.shape[1]), self.objective.keep)
         weights = None if self.class_weights is None else self.class_weights.gather(1, y)
-        return self.objective(x, y, output, values, weights) + self.objective.of_weights(self.stack)
+        target = target_of(self.training.loss, inputs, y)
+        return self.objective(x, target, output, values, weights) + self.objective.of_weights(self.stack)
 
     def _masks(self, batch: int) -> Tensor | None:
         """Dropout masks (nets, units, batch) where a point asks for them, from the streams of the seeds."""
@@ -308,13 +310,20 @@ class Ensemble:
         self.stack.eval()
         output, _ = self.stack(self._expand(self._inputs(x)), z)
         self.stack.train()
-        reached = accuracy(self.training.loss, output, self._expand(y), self._targets()) >= rule.accuracy
+        target = self._target(x, y)
+        reached = accuracy(self.training.loss, output, target, self._targets()) >= rule.accuracy
         self.optimiser.decay(reached, rule.divisor)
 
     def _expand(self, values: Tensor) -> Tensor:
         """Values of the seeds (or shared by all) as values of the networks."""
         per_seed = values if len(values) == self.seeds else values.expand(self.seeds, *values.shape[1:])
         return per_seed.repeat(len(self.points), *[1] * (values.dim() - 1))
+
+    def _target(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the outputs of the networks are held against, from inputs and labels of the seeds."""
+        if self.training.loss != "reconstruction":
+            return self._expand(y)
+        return target_of(self.training.loss, self._expand(self._inputs(x)), y)
 
     def _targets(self) -> tuple[float, float]:
         return (float(self.y.min()), float(self.y.max())) if self.training.loss == "mse" else (0.0, 1.0)
@@ -335,8 +344,10 @@ class Ensemble:
         self.stack.eval()
         generator = torch_generator(self.job.seed, "evaluation", self.round)
         values = []
-        last = self.round == self.job.snapshots[-1]
-        size = None if last else self.training.evaluated
+        whole = (
+            self.round == self.job.snapshots[-1] and self.training.loss != "reconstruction"
+        )  # outputs as large as inputs
+        size = None if whole else self.training.evaluated
         for x, y in ((x[:, :size], y[:, :size]) for x, y in self.splits.values()):
             for noisy in (False, True):
                 z = None
@@ -345,7 +356,7 @@ class Ensemble:
                 elif noisy:  # no noise: the values just taken
                     values += values[-2:]
                     continue
-                output, truth = self._output(x, z), self._expand(y)
+                output, truth = self._output(x, z), self._target(x, y)
                 values.append(per_sample_loss(self.training.loss, output, truth).mean(1))
                 values.append(accuracy(self.training.loss, output, truth, self._targets()))
         self.history["round"].append(np.array(self.round))

@@ -7,15 +7,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def target_of(kind: str, x: Tensor, y: Tensor) -> Tensor:
+    """What outputs are held against: labels or targets y (nets, batch), or the inputs x (nets, batch, …) as (nets, batch, d)."""
+    return x.flatten(2) if kind == "reconstruction" else y
+
+
 def per_sample_loss(kind: str, output: Tensor, target: Tensor) -> Tensor:
-    """Loss of every sample, (nets, batch): squared error of one output, or cross-entropy in nats."""
+    """Loss of every sample, (nets, batch): squared error of one output or in the mean of all, or cross-entropy in nats."""
+    if kind == "reconstruction":
+        return (output - target).square().mean(-1)
     if kind == "mse":
         return (output[..., 0] - target) ** 2
     return F.cross_entropy(output.transpose(1, 2), target, reduction="none")
 
 
 def accuracy(kind: str, output: Tensor, target: Tensor, targets: tuple[float, float]) -> Tensor:
-    """Share of right answers of every network, (nets,); scalar outputs are cut midway between the two targets."""
+    """Share of right answers of every network, (nets,); scalar outputs are cut midway between the two targets.
+
+    Of reconstructions it is the share of the inputs' variance that outputs explain.
+    """
+    if kind == "reconstruction":
+        spread = (target - target.mean(1, keepdim=True)).square().sum((1, 2))
+        return 1 - (output - target).square().sum((1, 2)) / spread.clamp(min=torch.finfo(spread.dtype).tiny)
     if kind == "mse":
         middle = sum(targets) / 2
         right = (output[..., 0] > middle) == (target > middle)

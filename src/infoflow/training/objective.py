@@ -59,7 +59,7 @@ class Objective:
 
         Args:
             x: inputs of the seeds, (seeds, batch, …).
-            y: labels or targets, (nets, batch).
+            y: labels or targets, (nets, batch); of the loss reconstruction inputs, (nets, batch, d).
             output: (nets, batch, classes).
             values: the layers to keep, (nets, batch, …).
             weights: of each sample in the loss, (nets, batch).

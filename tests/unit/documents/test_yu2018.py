@@ -15,7 +15,7 @@ from infoflow.config.yamlfile import load
 from infoflow.documents.yu2018 import claims
 from infoflow.documents.yu2018 import figures as drawn
 from infoflow.documents.yu2018.claims import backward_pairs, forward_pairs
-from infoflow.documents.yu2018.constants import DEEP, FILTERS, POOLED, TRAINED
+from infoflow.documents.yu2018.constants import AUTOENCODER, DEEP, FILTERS, POOLED, TRAINED
 from infoflow.documents.yu2018.study import Study, control_of, nets
 from infoflow.documents.yu2018.tables import tables
 from infoflow.estimation.rows import table as tidy_table
@@ -56,7 +56,7 @@ class Invented:
         model = self.plan.points[experiment][point].experiment.model
         rows = [
             {"seed": s, "epoch": e, "step": e, "split": "test", "noisy": False, "metric": "accuracy",
-             "value": 0.9 + 0.001 * sum(model.filters) + 0.0001 * s}
+             "value": 0.9 + 0.001 * sum(getattr(model, "filters", [])) + 0.0001 * s}
             for s in range(5) for e in (0.0, 3.0)
         ]  # fmt: skip
         return pd.DataFrame(rows)
@@ -410,6 +410,65 @@ def test_the_figure_of_the_deeper_networks_is_drawn_where_there_are_some(deep_pl
     figure = held.show("E1", needs="yu_vgg11")
     assert held.read == {"curves"}
     assert len(figure.axes) == 8
+    plt.close("all")
+
+
+# --- autoencoders ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def code_plan():
+    """The experiment of V-001-E2 in paper.yaml beside the default ones."""
+    paper = load(ROOT / "configs/paper.yaml").values
+    return factories.plan(
+        SMALL,
+        {
+            "experiments": {AUTOENCODER: paper["experiments"][AUTOENCODER]},
+            "estimators": {"renyi_bottleneck": paper["estimators"]["renyi_bottleneck"]},
+        },
+    )
+
+
+class Codes(Invented):
+    """Bottlenecks of at least so many units lose half a bit after the middle of training; others keep what they have."""
+
+    def __init__(self, plan, turns_from):
+        super().__init__(plan, falling)
+        self.turns_from = turns_from
+
+    def of_layer(self, job, row, t, seed):
+        if job.model.kind != "autoencoder":
+            yield from super().of_layer(job, row, t, seed)
+            return
+        turns = job.model.bottleneck >= self.turns_from and row["depth"] == 3
+        made = min(1, 10 * t) + (0.5 * min(1, 2 - 2 * t) if turns else 0.0)
+        yield {**row, "quantity": "I_XT", "value": 2.0 + made + 0.001 * seed}
+        yield {**row, "quantity": "I_TY", "value": 1.0}
+        yield {**row, "quantity": "S_T", "value": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("turns_from", "wide", "narrow"), [(32, "holds", "holds"), (1, "unspecific", "fails"), (1000, "fails", "holds")]
+)
+def test_bottlenecks_that_turn_back_are_told_from_others(code_plan, turns_from, wide, narrow):
+    made = verdicts(
+        claims.__name__, claims.study(Codes(code_plan, turns_from)), lambda name: name == AUTOENCODER, rehearsal=False
+    )
+    rows = ledger("yu2018", [row for row in made if row["id"] == "V-001-E2"])
+    assert set(rows["variant"]) == {f"{w} units{k}" for w in (2, 4, 32, 64) for k in ("", ", median σ")}
+    assert set(rows.loc[rows["part"] == "wide", "outcome"]) == {wide}
+    assert set(rows.loc[rows["part"] == "narrow", "outcome"]) == {narrow}
+    assert set(rows.loc[rows["primary"].astype(bool), "variant"]) == {f"{w} units" for w in (2, 4, 32, 64)}
+
+
+def test_the_figure_of_the_autoencoders_is_drawn_where_there_are_some(code_plan, document, tmp_path):
+    document.read, document.experiments = set(), list(code_plan.experiments)
+    assert document.show("E2", needs=AUTOENCODER) is None
+    held = document_of(code_plan, tmp_path)
+    held.read, held.experiments = set(), code_plan.figures_of("yu2018")["E2"].experiments
+    figure = held.show("E2", needs=AUTOENCODER)
+    assert held.read == {"curves", "history"}
+    assert len(figure.axes) == 3
     plt.close("all")
 
 

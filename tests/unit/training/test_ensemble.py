@@ -15,7 +15,7 @@ from infoflow.errors import InputError
 from infoflow.estimators import renyi
 from infoflow.models.cnn import Cnn
 from infoflow.models.hooks import capture
-from infoflow.models.mlp import Mlp
+from infoflow.models.mlp import Autoencoder, Mlp
 from infoflow.models.modules import Dropout, handed
 from infoflow.seeds import torch_generator
 from infoflow.training import ensemble
@@ -71,7 +71,9 @@ def lenet(**changes):
 
 
 def file_of(job):
-    return "digits.h5" if job.model.kind == "cnn" else {1: "four.h5", 12: "szt12.h5"}[job.model.layers[0]]
+    return (
+        "digits.h5" if job.model.kind in ("cnn", "autoencoder") else {1: "four.h5", 12: "szt12.h5"}[job.model.layers[0]]
+    )
 
 
 def trained(job, dataset, tmp_path):
@@ -347,6 +349,34 @@ def test_every_option_at_once_trains_any_family(kind, data, tmp_path):
     job = train_job({"kind": kind, **sections[kind]}, batch_size=64, epochs=1, **options)
     one = trained(job, data / "digits.h5", tmp_path)
     assert np.isfinite(one.history["value"]).all()
+
+
+def autoencoder(**changes):
+    given = {"loss": "reconstruction", "optimiser": "sgd", "learning_rate": 0.5, "batch_size": 64, "epochs": 2}
+    return train_job({"kind": "autoencoder", "widths": [9], "bottleneck": 3}, **given | changes)
+
+
+def test_an_autoencoder_is_trained_on_its_own_inputs(data, tmp_path):
+    job = autoencoder(seeds=2)
+    one = trained(job, data / "digits.h5", tmp_path)
+    network = Autoencoder((1, 28, 28), [9], 3)  # the second network, alone
+    network.initialise(torch_generator(job.seed, 1, "init"))
+    assert [network.W1.in_features, network.W2.out_features, network.W4.out_features] == [784, 3, 784]
+    optimiser, stream = torch.optim.SGD(network.parameters(), 0.5), torch_generator(job.seed, 1, "training")
+    x = one.splits["train"][0][0].float().flatten(1) / 255
+    for _ in range(2):
+        for index in torch.randperm(len(x), generator=stream).split(64):
+            optimiser.zero_grad()
+            torch.nn.functional.mse_loss(network(x[index]), x[index]).backward()
+            optimiser.step()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(one.stack.stacked()[name][1], value, rtol=1e-4, atol=1e-6)
+    # loss and explained variance of the last snapshot on the training images
+    output = network(x).detach()
+    explained = 1 - (output - x).square().sum() / (x - x.mean(0)).square().sum()
+    last = one.history["value"][-1]
+    assert last[0, 1] == pytest.approx(float((output - x).square().mean()), rel=1e-4)
+    assert last[1, 1] == pytest.approx(float(explained), abs=1e-4)
 
 
 def test_a_batch_larger_than_the_set_is_refused(data, tmp_path):

@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 
 from infoflow.documents.yu2018.constants import (
+    AUTOENCODER,
     BESIDE,
     CONTROLS,
     DEEP,
@@ -24,12 +25,14 @@ from infoflow.documents.yu2018.constants import (
     LEARNED,
     MAIN,
     MEDIAN,
+    NARROW,
     POOLED,
     SHUFFLED,
     TIES,
     TRAINED,
     UNTRAINED,
     WHOLE,
+    WIDE,
 )
 from infoflow.documents.yu2018.study import Cube, Net, Study, matched
 from infoflow.estimators import renyi
@@ -875,3 +878,46 @@ def deeper_networks(study: Study) -> Iterator[Evidence]:
             for made in under_kernel(net, name, control):
                 made.decides = decides and HELD not in control
                 yield made
+
+
+@claim(
+    "V-001-E2", "E2", "An autoencoder turns back where its bottleneck is wider than the intrinsic dimension of its data",
+    Each("fall of I(X;T) of a bottleneck of 32 units or more", "bits", above=FALL, part="wide"),
+    Each(
+        "fall of I(X;T) of a bottleneck of 4 units or fewer", "bits", below=FALL, control="none: that nothing falls is claimed",
+        part="narrow",
+    ),
+    trained=Trained("accuracy", "test", 0.2), needs=AUTOENCODER,
+)  # fmt: skip
+def autoencoders_turn_back(study: Study) -> Iterator[Evidence]:
+    """V-001-E2 for every width, under the document's σ and, beside it, under the median distance."""
+    names = [width for width in study.autoencoders if width <= NARROW]
+    for control in (MAIN, MEDIAN):
+        falls = {}
+        for width, net in study.autoencoders.items():
+            if net.has(control):
+                one = bottleneck(net, control)
+                falls[width] = tr.drop(one), tr.standard_error(one), idle_bottleneck(net, control)
+        beside = falls[names[-1]][0] if names and names[-1] in falls else None
+        for width, (fall, error, told_nothing) in falls.items():
+            if NARROW < width < WIDE:
+                continue
+            wide = width >= WIDE
+            yield of(study.autoencoders[width], Evidence(
+                fall, beside if wide else None, f"the same network with a bottleneck of {names[-1]}" if wide and names else "",
+                part="wide" if wide else "narrow", errors=error, vacuous=told_nothing, decides=control == MAIN,
+                variant=f"{width} units" + ("" if control == MAIN else f", {control}"),
+            ))  # fmt: skip
+
+
+def bottleneck(net: Net, control: str) -> tr.Series:
+    """I(X;T) of the bottleneck, the middle of the layers."""
+    cube = net.cube("I_XT", control)
+    return cube.series(len(cube.layers) // 2)
+
+
+def idle_bottleneck(net: Net, control: str) -> bool:
+    """Whether most values of the bottleneck lie at floor or ceiling."""
+    cube = net.cube("I_XT", control)
+    share = cube.values[..., len(cube.layers) // 2] / net.cube("S_X", control).values[..., 0]
+    return bool(((share < 1 - TIES) | (share > TIES)).mean() > 0.5)

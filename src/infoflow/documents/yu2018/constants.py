@@ -9,6 +9,10 @@ TENSOR, TRAIN, HELD = "tensor kernel", "training batches", "first σ"
 WHOLE = [TENSOR, f"{TENSOR}, {TRAIN}", f"{TENSOR}, {HELD}"]  # kernels over whole layers
 KERNELS = [MAIN, TRAIN, *WHOLE]  # under which the deep networks are estimated
 DEEP = {"yu_vgg11": "VGG-11", "yu_resnet18": "ResNet-18"}
+AUTOENCODER = "yu_autoencoder"
+# Intrinsic dimension of MNIST's digits: 7 to 13 by maximum likelihood over 3 to 20 neighbours (Pope et al., ICLR 2021, table 1).
+# Bottlenecks of NARROW units or fewer are surely below it, those of WIDE or more surely above.
+DIMENSION, NARROW, WIDE = (7, 13), 4, 32
 FALL = 0.15  # bits: a smaller fall is none
 TIES = 0.98  # both values above this share of S(X): the pair says nothing
 FILTERS = ["2-2", "2-6", "6-16", "32-64"]

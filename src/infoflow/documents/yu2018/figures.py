@@ -15,7 +15,19 @@ from matplotlib.patches import Circle, Rectangle
 from scipy.optimize import brentq
 
 from infoflow.config.models import CnnModel
-from infoflow.documents.yu2018.constants import BASELINES, CONTROLS, DEEP, FILTERS, MAIN, TENSOR, TRAIN
+from infoflow.documents.yu2018.constants import (
+    AUTOENCODER,
+    BASELINES,
+    CONTROLS,
+    DEEP,
+    DIMENSION,
+    FALL,
+    FILTERS,
+    MAIN,
+    MEDIAN,
+    TENSOR,
+    TRAIN,
+)  # fmt: skip
 from infoflow.plotting import notes, panels, schematics, style
 from infoflow.plotting.document import Document, drawn_from, pick
 
@@ -728,3 +740,58 @@ def violations(document: Document, experiment: str, kernel: str) -> str:
     controls = [details(document, experiment, control) for control in on_both(kernel)]
     violated, idle = (" / ".join(f"{100 * one[name]:.0f}" for one in controls) for name in ("violated", "idle_pairs"))
     return f"pairs, test / training: {violated} % violated, {idle} % idle"
+
+
+@drawn_from(tables=["curves", "history"], experiments=["yu_autoencoder"])
+def e2(document: Document) -> Figure:
+    """Autoencoders.
+
+    I(X;T) of bottlenecks of several widths over training, under two kernels, and what is lost of it by the end.
+    """
+    curves = pick(document.table("curves"), experiment=AUTOENCODER, quantity="I_XT")
+    curves = curves[curves["layer"] == middle_layer(curves)]
+    widths = sorted(map(int, curves["filters"].unique()))
+    colours = dict(zip(widths, sns.color_palette("viridis", len(widths)), strict=True))
+    figure, panes = style.new(1, 3, 4.2)
+    axes = panes.flatten()
+    for panel, control, says in zip(axes, (MAIN, MEDIAN), ("the document's σ", "σ the median distance"), strict=False):
+        rows = pick(curves, control=control)
+        for width, colour in colours.items():
+            panels.band(panel, pick(rows, filters=str(width)), colour, str(width))
+        fraction_axis(panel, float(rows["epoch"].max()))
+        panel.set(ylabel="$I(X;T)$ of the bottleneck (bits)", ylim=(0, None))
+        panel.set_title(f"({'a' if control == MAIN else 'b'}) {says}", fontsize=10)
+    fallen(axes[2], document, widths)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(widths), title="units of the bottleneck")
+    explained = pick(document.table("history"), experiment=AUTOENCODER, split="test", metric="accuracy")
+    last = explained[explained["epoch"] == explained["epoch"].max()].set_index("filters")["median"]
+    notes.note(
+        figure,
+        f"Median and central 80 % of {int(curves['seeds'].max())} networks. (c) leaves out widths near the dimension, which decide nothing. Share of the variance of test images that they give back, by "
+        f"width: {', '.join(f'{width}: {last[str(width)]:.0%}' for width in widths)}. {provenance(curves)}.",
+    )
+    return figure
+
+
+def middle_layer(curves: pd.DataFrame) -> str:
+    """The layer in the middle of the network."""
+    layers = curves.sort_values("depth")["layer"].unique()
+    return layers[len(layers) // 2]
+
+
+def fallen(axes: Axes, document: Document, widths: list[int]) -> None:
+    """Fall of I(X;T) from its peak by width, with its interval, and the intrinsic dimension of the digits."""
+    claims = pick(document.claims, id="V-001-E2")
+    for suffix, colour, says in (("", BLUE, "the document's σ"), (f", {MEDIAN}", RED, "median distance")):
+        rows = claims[claims["variant"].isin([f"{width} units{suffix}" for width in widths])]
+        at = rows["variant"].str.split().str[0].astype(float) * (1.04 if suffix else 0.96)
+        ends = [rows["value"] - rows["ci_low"], rows["ci_high"] - rows["value"]]
+        axes.errorbar(at, rows["value"], yerr=ends, fmt="o", color=colour, markersize=4.5, capsize=2, label=says)
+    axes.axhline(FALL, color=style.GREY, linestyle="--", linewidth=1)
+    axes.axvspan(*DIMENSION, color=style.GREY, alpha=0.2, linewidth=0, label="dimension of MNIST")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(widths, widths)
+    axes.set(xlabel="units of the bottleneck", ylabel="fall of $I(X;T)$ (bits)")
+    axes.set_title("(c) lost by the end", fontsize=10)
+    axes.legend(fontsize=8)

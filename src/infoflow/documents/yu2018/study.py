@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from infoflow.documents.yu2018.constants import (
+    AUTOENCODER,
     BASELINES,
     DEEP,
     FILTERS,
@@ -170,14 +171,14 @@ def labelled(results: Results, experiment: str) -> pd.DataFrame:
 
 
 def nets(results: Results, experiment: str) -> dict[tuple[str, ...], Net]:
-    """Networks of an experiment by data set, initialisation and, where they are an axis, filters; seed blocks joined."""
+    """Networks of an experiment by data set, initialisation and, where they are an axis, filters or bottleneck; seed blocks joined."""
     if not results.has(experiment):
         return {}
     table, groups = labelled(results, experiment), {}
     for point, section in results.points(experiment).items():
         axes = {name.rsplit(".", 1)[-1]: value for name, value in section.axes.items() if name != "first_seed"}
         axes = {k: "-".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in axes.items()}
-        key = (section.dataset, axes.get("initialisation", ""), axes.get("filters", ""))
+        key = (section.dataset, axes.get("initialisation", ""), axes.get("filters", axes.get("bottleneck", "")))
         groups.setdefault(key, []).append(point)
     made = {}
     for key, points in groups.items():
@@ -193,7 +194,7 @@ def nets(results: Results, experiment: str) -> dict[tuple[str, ...], Net]:
 
 def activation_of(experiment: str) -> str:
     """Activation of an experiment's networks."""
-    if experiment in OTHERS:
+    if experiment in (*OTHERS, AUTOENCODER):
         return "tanh"
     return "ReLU" if experiment.endswith("_relu") or experiment in DEEP else "sigmoid"
 
@@ -260,6 +261,12 @@ class Study:
     def tanh(self) -> list[Net]:
         """Networks of other kinds under the same estimator: with tanh, and of the 12-bit task."""
         return [net for name in OTHERS for net in nets(self.results, name).values()]
+
+    @functools.cached_property
+    def autoencoders(self) -> dict[int, Net]:
+        """Autoencoders by the width of their bottleneck, from the narrowest on."""
+        found = {int(key[2]): net for key, net in nets(self.results, AUTOENCODER).items()}
+        return dict(sorted(found.items()))
 
     @functools.cached_property
     def deep(self) -> list[tuple[str, Net]]:
