@@ -1,7 +1,7 @@
 """The benchmark of compression detection at the size that recommendations rest on; writes detection.csv, detection.md, what
 `infoflow.recommend` says and, for figures T8 and T9, the reference tables of `estimators`.
 
-    python benchmarks/detection.py [trajectories]         # 450, about a quarter of an hour on two cores
+    python benchmarks/detection.py [trajectories]         # 540, about twenty minutes on two cores
     python benchmarks/detection.py trajectories seed      # rates on other layers, printed alone
 
 `infoflow bench module:function` tries an estimator of your own on the same layers.
@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from infoflow.estimation.live import SUITED
 from infoflow.storage.files import write_json
 from infoflow.storage.tables import write_table
 from infoflow.truth.detection import CANDIDATES, REGIMES, evaluate, trajectory
@@ -49,7 +50,7 @@ def recommended(rows, regime):
     asked = CANDIDATES[best["estimator"]].asked
     return {
         "units": [REGIMES[regime][0], REGIMES[regime][-1]],
-        "estimator": {"kind": asked} if isinstance(asked, str) else dict(asked),
+        "estimator": {"kind": asked, **SUITED.get(asked, {})} if isinstance(asked, str) else dict(asked),
         **{name: best[name] if name == "kind" else round(float(best[name]), 4) for name in ("kind", "threshold", "rate", "low", "high", "rate_at_margin", "alarms_at_margin")},
         "layers": int(best["planted"]),
     }  # fmt: skip
@@ -57,7 +58,7 @@ def recommended(rows, regime):
 
 def main():
     """Run all trajectories and write the tables."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 450
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 540
     falls, costs = [], []
     with ProcessPoolExecutor(WORKERS) as pool:
         for fall, cost in pool.map(part, range(count)):

@@ -23,6 +23,9 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0)] = Field(2019, description="the one source of randomness")
     rehearsal: bool = Field(False, description="sizes are cut down: no verdict of this run counts")
     only: list[Identifier] = Field([], description="documents of the run; empty: all")
+    everywhere: list[Identifier] = Field(
+        [], description="estimators of layers that look at every experiment, beside its own (figure C1)"
+    )
     datasets: dict[Identifier, Dataset]
     experiments: dict[Identifier, Experiment]
     estimators: dict[Identifier, Estimator]
@@ -43,6 +46,12 @@ class Config(Section):
                 _check_known(encoder, self.experiments, f"datasets.{name}.experiment")
         for name in self.only:
             _check_known(name, self.documents, "only")
+        for name in self.everywhere:
+            _check_known(name, self.estimators, "everywhere")
+            if not self.estimators[name].of_layers or self.estimators[name].needs:
+                raise ValueError(
+                    f"everywhere: {name} ({self.estimators[name].kind}) does not look at the layers of any network"
+                )
         return self
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from infoflow.config.base import Count, Identifier, Options, Positive, Section, union_of
+from infoflow.config.grids import spread
 
 # What an estimator may need of a recording beside the values of its layers, and where it comes from.
 NEEDS = {
@@ -86,6 +87,9 @@ class LayerEstimator(EstimatorSection):
     epochs: list[Annotated[float, Field(ge=0)]] | None = Field(
         None, description="only the snapshots nearest to these epochs; null: every snapshot"
     )
+    snapshots: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="at most about so many of the snapshots, near a geometric grid, with the first and the last"
+    )
     samples: Annotated[list[Literal["all", "train", "test"]], Field(min_length=1)] = Field(
         ["all"], description="parts of the data set, each with rows of its own; test: what was not trained on"
     )
@@ -108,8 +112,10 @@ class LayerEstimator(EstimatorSection):
         return self.needs if self.output else ("layers", *self.needs)
 
     def snapshots_of(self, snapshots: list[int], updates: int) -> list[int]:
-        """The snapshots nearest to `epochs`; all where there are none."""
-        return snapshots if self.epochs is None else nearest(snapshots, self.epochs, updates)
+        """The snapshots nearest to `epochs`, or about so many as `snapshots` says; all where neither is given."""
+        if self.epochs is not None:
+            return nearest(snapshots, self.epochs, updates)
+        return snapshots if self.snapshots is None else spread(snapshots, self.snapshots)
 
 
 class MapEstimator(LayerEstimator):
@@ -225,9 +231,9 @@ class LinearGaussian(EstimatorSection):
 
 RELATIVE_TO = Field(
     "start",
-    description="what `relative` is a share of. start: the spread at the first snapshot, so that a layer that contracts is seen to; spread: that of each snapshot; distance: the median distance between samples at each snapshot, over the root of twice the dimension, which a few samples far from the others do not move",
+    description="what `relative` is a share of. start: the spread at the first snapshot, so that a layer that contracts is seen to; spread: that of each snapshot; trimmed: that of each snapshot without the 5 % of samples farthest from the median, which a few samples far from the others do not move",
 )
-RelativeTo = Literal["start", "spread", "distance"]
+RelativeTo = Literal["start", "spread", "trimmed"]
 
 
 class Binning(MapEstimator):

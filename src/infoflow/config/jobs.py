@@ -182,6 +182,14 @@ class ClaimsExperiment(Section):
     controls: list[str]  # experiments
 
 
+class ComparedExperiment(Section):
+    """An experiment as the comparison of estimators sees it, with its files."""
+
+    document: str
+    estimates: list[str]
+    history: dict[str, str]  # by point
+
+
 class ClaimsJob(Section):
     """The claims of one document."""
 
@@ -191,6 +199,8 @@ class ClaimsJob(Section):
     experiments: dict[str, ClaimsExperiment]
     datasets: dict[str, str]  # files by name
     studies: dict[str, list[str]]  # files of what a document reads beside its experiments, by name
+    compared: dict[str, ComparedExperiment] = {}  # of a document that reads the comparison: every experiment of the run
+    families: dict[str, str] = {}  # and the kind of each estimator
 
 
 class NotebookPoint(Section):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from infoflow.config.jobs import EstimatorTask
-from infoflow.estimation.rows import Row, spread, table, typical_spread
+from infoflow.estimation.rows import Row, spread, table, trimmed_spread
 from infoflow.recording.recording import OUTPUT, Recording
 from infoflow.recording.samples import evenly_spaced
 from infoflow.seeds import torch_generator
@@ -85,8 +85,8 @@ def _scale(job: EstimatorTask, recording: Recording, layer: Layer, samples: str)
     now = float(spread(layer.values))
     if job.section.relative_to == "start":
         return recording.first_spread((layer.seed, samples, layer.name, layer.part), now)
-    # of a layer of which most samples coincide the median distance is 0
-    return (typical_spread(layer.values) if job.section.relative_to == "distance" else now) or now
+    # 0 where nearly all samples coincide
+    return (trimmed_spread(layer.values) if job.section.relative_to == "trimmed" else now) or now
 
 
 def asked(job: EstimatorTask, recording: Recording) -> list[str]:

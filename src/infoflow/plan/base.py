@@ -15,8 +15,15 @@ class Run:
     def __init__(self, config: Config) -> None:
         self.config, self.root = config, config.results
         self.documents = {k: d for k, d in config.documents.items() if not config.only or k in config.only}
-        self.experiments = {k: e for k, e in config.experiments.items() if e.document in self.documents}
+        self.experiments = {k: self._asked(e) for k, e in config.experiments.items() if e.document in self.documents}
         self.points = {k: {p.id: p for p in points(k, e)} for k, e in self.experiments.items()}
+
+    def _asked(self, experiment: Experiment) -> Experiment:
+        """An experiment with the estimators that look at every one, where its networks have hidden layers."""
+        further = [name for name in self.config.everywhere if name not in experiment.estimators]
+        if not further or "layers" not in experiment.model.offers():
+            return experiment
+        return experiment.model_copy(update={"estimators": [*experiment.estimators, *further]})
 
     def trainer(self, experiment: str) -> str:
         """The module of `infoflow.training` that trains an experiment, or reads what was trained elsewhere."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from infoflow import studies
 from infoflow.config.documents import Figure
@@ -10,6 +11,7 @@ from infoflow.config.jobs import (
     ClaimsExperiment,
     ClaimsJob,
     ClaimsPoint,
+    ComparedExperiment,
     DetectionJob,
     NotebookJob,
     NotebookPoint,
@@ -38,7 +40,11 @@ class DocumentPlan(EstimatePlan):
             "history": [path for e in job.experiments.values() for path in e.history.values()],
             "datasets": sorted(job.datasets.values()),
         }
-        if job.studies:
+        if job.compared:
+            inputs["compared"] = [
+                path for one in job.compared.values() for path in (*one.estimates, *one.history.values())
+            ]
+        if any(job.studies.values()):
             inputs["studies"] = [path for paths in job.studies.values() for path in paths]
         return inputs
 
@@ -62,7 +68,23 @@ class DocumentPlan(EstimatePlan):
             experiments={name: self._claims_experiment(name) for name in names},
             datasets={name: self.dataset(name) for name in sorted(used)},
             studies={name: self._study(name) for name in catalogue.document(document).READS},
+            **(self._comparison() if "comparison" in catalogue.document(document).READS else {}),
         )
+
+    def _comparison(self) -> dict[str, Any]:
+        """Files of every experiment that has estimates of layers, and the kinds of the estimators."""
+        sections = self.config.estimators
+        compared, families = {}, {}
+        for name, experiment in self.experiments.items():
+            tables = [t for t in self.tables_of(name) if sections[t[2]].tidy]
+            if tables:
+                compared[name] = ComparedExperiment(
+                    document=experiment.document,
+                    estimates=[self.estimates(name, *table) for table in tables],
+                    history={point: self.history(name, point) for point in self.points[name]},
+                )
+                families |= {estimator: sections[estimator].kind for _, _, estimator in tables}
+        return {"compared": compared, "families": families}
 
     def _claims_experiment(self, name: str) -> ClaimsExperiment:
         points = {
@@ -94,7 +116,7 @@ class DocumentPlan(EstimatePlan):
         """Files of a study that documents read beside their experiments."""
         sweeps = {study: [path] for study, path in self.truth_sweeps().items()}
         parts = {"truth": self.truth_parts(), "detection": self.detection_parts()}
-        return {"convergence": [self.convergence()], **parts, **sweeps}[name]
+        return {"convergence": [self.convergence()], "comparison": [], **parts, **sweeps}[name]
 
     def claims(self, document: str) -> str:
         """Path of a document's claims."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from infoflow.config import Experiment, Point
+from infoflow.config.grids import spread
 from infoflow.config.jobs import RecordedPasses, RecordJob, TrainJob, TrainPoint
 from infoflow.errors import InputError
 from infoflow.plan import checkpoints
 from infoflow.plan.datasets import DatasetPlan
-from infoflow.plan.snapshots import recorded_epochs, snapshot_epochs, spread
+from infoflow.plan.snapshots import recorded_epochs, snapshot_epochs
 from infoflow.plan.sources import sources
 
 WHOLE = "all"  # the block that holds all seeds

@@ -73,7 +73,9 @@ class Document:
                 Path("../results/reference"),
             ]
         ):
-            if (folder / "claims" / f"{self.key}.parquet").is_file():
+            # the reference results of the document `claims` lie in a folder of this name too
+            found = (folder / "claims" / f"{self.key}.parquet").is_file()
+            if found and (self.key != "claims" or (folder / "tables").is_dir()):
                 return folder, False
             if (folder / self.key / "claims.parquet").is_file():
                 return folder, True

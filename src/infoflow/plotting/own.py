@@ -193,7 +193,7 @@ def _settings(text: str) -> str:
     """What tells settings of one estimator apart, in a few words."""
     settings = json.loads(text)
     words = []
-    spread = {"start": "spread", "spread": "present spread", "distance": "median distance"}[
+    spread = {"start": "spread", "spread": "present spread", "trimmed": "trimmed spread"}[
         settings.get("relative_to", "start")
     ]
     for key in ("variance", "relative", "width", "run_bins", "alpha", "k"):

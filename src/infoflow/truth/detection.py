@@ -31,10 +31,18 @@ from infoflow.seeds import numpy_generator, torch_generator
 from infoflow.storage.tables import write_table
 
 STEPS = 10
-LATENTS, CLASSES = 4, 4
+LATENTS = 4
 REGIMES = {"low": (1, 2, 4, 8), "middle": (16, 32, 64), "high": (128, 256, 1024)}  # dimensions of the layer
 SAMPLES = (128, 512, 1024, 2048, 4096)
 SHARES = (0.5, 0.3, 0.15, 0.04, 0.01)  # how often so many samples are drawn
+QUINTILES = torch.tensor([-0.8416, -0.2533, 0.2533, 0.8416], dtype=torch.float64)  # of a normal number
+# Classes of samples by two of their latents: equally many of each, or one sample in ten in the second.
+LABELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "two": lambda a, b: (a > 0).long(),
+    "rare": lambda a, b: (a > 1.2816).long(),
+    "four": lambda a, b: (a > 0).long() + 2 * (b > 0).long(),
+    "ten": lambda a, b: torch.bucketize(a.contiguous(), QUINTILES) + 5 * (b > 0).long(),
+}
 NOISE = (0.1, 0.25, 0.5)  # of the root of the layer's whole variance at the start
 DRAWS = 4096  # of a known information, at least
 
@@ -50,17 +58,13 @@ class Candidate(NamedTuple):
 # follow the layer; and two measures that are no information.
 CANDIDATES: dict[str, Candidate] = {
     "kde": Candidate("kde", "I_XT"),
-    "kde, noise by spread": Candidate(
-        {"kind": "kde", "relative": [0.25], "variances": [], "relative_to": "spread"}, "I_XT"
-    ),
-    "kde, noise by distance": Candidate(
-        {"kind": "kde", "relative": [0.25], "variances": [], "relative_to": "distance"}, "I_XT"
-    ),
+    "kde, noise by the first spread": Candidate({"kind": "kde", "relative_to": "start"}, "I_XT"),
+    "kde, noise by spread": Candidate({"kind": "kde", "relative_to": "spread"}, "I_XT"),
     "kde, variance 1e-3": Candidate({"kind": "kde", "variances": [1.0e-3]}, "I_XT"),
     "kde, variance 1e-1": Candidate({"kind": "kde", "variances": [1.0e-1]}, "I_XT"),
     "binning": Candidate("binning", "H_T"),
-    "binning, width by spread": Candidate({"kind": "binning", "relative": [0.5], "relative_to": "spread"}, "H_T"),
-    "binning, width by distance": Candidate({"kind": "binning", "relative": [0.5], "relative_to": "distance"}, "H_T"),
+    "binning, width by spread": Candidate({"kind": "binning", "relative_to": "spread"}, "H_T"),
+    "binning, width by trimmed spread": Candidate({"kind": "binning", "relative_to": "trimmed"}, "H_T"),
     "binning, width 0.05": Candidate({"kind": "binning", "widths": [0.05]}, "H_T"),
     "binning, 30 over the run": Candidate({"kind": "binning", "run_bins": 30}, "H_T"),
     "knn": Candidate("knn", "h_T"),
@@ -80,7 +84,9 @@ class Change(NamedTuple):
 
 def _clustering(v: Tensor, y: Tensor, s: float, rng: np.random.Generator) -> tuple[Tensor, float]:
     """Samples move to the mean of their class."""
-    means = torch.stack([v[y == label].mean(0) for label in range(CLASSES)])[y]
+    means = torch.zeros_like(v)
+    for label in y.unique():
+        means[y == label] = v[y == label].mean(0)
     return means + (1 - s) * (v - means), 1.0
 
 
@@ -161,6 +167,7 @@ class Trajectory:
         number: which of all trajectories it is.
         regime: `low`, `middle` or `high`, of the layer's dimension.
         change: what happens to it, a key of `CHANGES`.
+        classes: a key of `LABELS`, which says how the samples fall into classes.
         base: kind of layer: `linear`, `relu`, `tanh`, or `maps` of images of shapes.
         d, n: units and samples.
         noise: width of the noise, as a share of the root of the layer's whole variance at the start.
@@ -177,6 +184,7 @@ class Trajectory:
     noise: float
     strength: float
     late: bool
+    classes: str
 
     def progress(self, step: int) -> float:
         """How far the change has gone at a step, 0 to `strength`: it is over before the last three steps."""
@@ -199,6 +207,7 @@ def trajectory(number: int, seed: int) -> Trajectory:
         noise=float(rng.choice(NOISE)),
         strength=float(rng.uniform(0.1, 1.0)),
         late=bool(rng.random() < 0.5),
+        classes=str(rng.choice(list(LABELS))),
     )
 
 
@@ -206,7 +215,7 @@ def start(one: Trajectory, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs (n, …), classes (n,) and the layer (n, d) of a trajectory before its change; the layer's spread is 1."""
     generator = torch_generator(seed, one.number, "detection")
     latents = torch.randn(one.n, LATENTS, generator=generator, dtype=torch.float64)
-    y = (latents[:, 0] > 0).long() + 2 * (latents[:, 1] > 0).long()
+    y = LABELS[one.classes](latents[:, 0], latents[:, 1])
     if one.base == "maps":
         x = shapes(latents)
         kernels = torch.randn(one.d, 1, 12, 12, generator=generator, dtype=torch.float64)
@@ -265,7 +274,7 @@ def evaluate(one: Trajectory, candidates: dict[str, Candidate], seed: int) -> It
     generator = torch_generator(seed, one.number, "truth")
     common = {
         name: getattr(one, name)
-        for name in ("number", "regime", "change", "base", "d", "n", "noise", "strength", "late")
+        for name in ("number", "regime", "change", "classes", "base", "d", "n", "noise", "strength", "late")
     }
     common["planted"] = CHANGES[one.change].planted
     for step, (values, width) in enumerate(layers):

@@ -18,7 +18,7 @@ from infoflow.verdicts.questions import LEVEL
 NONE = 0.03  # nats: a known information that falls by less does not fall
 FALSE_ALARMS = 0.05
 SIZES = (tr.COMPRESSION, 0.3, 1.0, math.inf)  # edges of effect sizes, in nats
-OF_TRAJECTORY = ["number", "regime", "change", "base", "d", "n", "noise", "strength", "late", "planted"]
+OF_TRAJECTORY = ["number", "regime", "change", "classes", "base", "d", "n", "noise", "strength", "late", "planted"]
 
 
 def effects(rows: pd.DataFrame) -> pd.DataFrame:

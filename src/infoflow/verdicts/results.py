@@ -17,6 +17,7 @@ class Results:
     def __init__(self, job: ClaimsJob) -> None:
         self.experiments, self.seed, self.rehearsal = job.experiments, job.seed, job.rehearsal
         self._datasets, self._studies = job.datasets, job.studies
+        self.compared, self.families = job.compared, job.families
         self._cache: dict[str, pd.DataFrame] = {}
 
     def has(self, experiment: str) -> bool:

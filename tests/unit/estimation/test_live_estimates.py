@@ -11,7 +11,7 @@ import infoflow
 from infoflow.config.loading import read_default
 from infoflow.errors import InputError
 from infoflow.estimation.live import DEFAULT, SUITED
-from infoflow.estimation.rows import spread, typical_spread
+from infoflow.estimation.rows import spread, trimmed_spread
 from infoflow.estimators import EstimatorWarning, kde
 
 N = 60
@@ -43,8 +43,10 @@ def test_five_families_by_default():
 
 @pytest.mark.filterwarnings("ignore::infoflow.estimators.EstimatorWarning")
 @pytest.mark.parametrize("kind", ["kde", "binning"])
-def test_widths_follow_the_scale_of_a_layer_but_not_its_growth(kind):
-    one, other = (infoflow.estimate(recording_of(scale), [kind]) for scale in (1e5, 1e8))
+def test_widths_of_the_start_follow_the_scale_of_a_layer_but_not_its_growth(kind):
+    one, other = (
+        infoflow.estimate(recording_of(scale), [{"kind": kind, "relative_to": "start"}]) for scale in (1e5, 1e8)
+    )
     first = [table[(table["layer"] == "0") & table["quantity"].isin(["I_XT", "H_T"])] for table in (one, other)]
     np.testing.assert_allclose(first[0]["value"], first[1]["value"], atol=1e-3)  # biases do not scale with weights
     by_epoch = first[0].groupby("epoch")["value"].max()
@@ -55,7 +57,7 @@ def test_widths_follow_the_scale_of_a_layer_but_not_its_growth(kind):
 
 def test_the_width_of_kde_is_a_share_of_the_whole_spread():
     recording = recording_of(epochs=1)
-    table = infoflow.estimate(recording, [{"kind": "kde", "relative": [0.5]}], layers=["1"])
+    table = infoflow.estimate(recording, [{"kind": "kde", "relative": [0.5], "relative_to": "start"}], layers=["1"])
     values = dict(recording.values(0, 0, torch.arange(N), ["1"]))["1"][:, 0].double()
     variance = 0.25 * float(values.var(0, correction=0).sum())
     expected = kde.table(values, torch.arange(N) % 2, [variance])["input_upper"][0]
@@ -63,18 +65,31 @@ def test_the_width_of_kde_is_a_share_of_the_whole_spread():
     assert row["value"] == pytest.approx(float(expected), rel=1e-9)
 
 
-def test_widths_by_distance_stay_where_the_scale_grows_or_a_few_samples_leave():
-    values = torch.randn(300, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    usual = typical_spread(values)
-    assert usual == pytest.approx(
-        float(spread(values)), rel=0.1
-    )  # sampling, 300 rows, and the median of a χ of 6 degrees
-    assert typical_spread(7 * values) == pytest.approx(7 * usual)
-    values[:6] += 100
-    assert typical_spread(values) == pytest.approx(usual, rel=0.05)
-    assert typical_spread(torch.zeros(1, 3)) == 0
-    settings = {"kind": "kde", "relative": [0.25], "variances": [], "relative_to": "distance"}
-    table = infoflow.estimate(recording_of(), [settings], layers=["0"])
+def test_the_trimmed_spread_is_that_of_the_samples_near_the_median():
+    values = torch.randn(300, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 50
+    usual = trimmed_spread(values)
+    assert 0.85 * float(spread(values)) < usual < float(spread(values))  # 15 of 300 are left out
+    squares = (values - values.median(0).values).square().sum(1)
+    assert usual == pytest.approx(float(spread(values[squares.argsort()[:285]])), rel=1e-12)
+    assert trimmed_spread(7 * values) == pytest.approx(7 * usual)
+    moved = values.clone()
+    moved[:6] += 1000
+    assert trimmed_spread(moved) == pytest.approx(usual, rel=0.05)  # nine more stay
+    assert trimmed_spread(torch.zeros(1, 3)) == trimmed_spread(torch.ones(50, 3)) == 0
+    alone = torch.randn(19, 2, dtype=torch.float64)
+    assert trimmed_spread(alone) == pytest.approx(float(spread(alone)))  # of fewer than 20 none is left out
+
+
+def test_a_rare_class_that_gathers_does_not_take_the_width_with_it():
+    rare = torch.arange(400) % 10 == 0
+    values = torch.zeros(400, 3, dtype=torch.float64)
+    values[rare] = 1.0
+    assert trimmed_spread(values) > 0.2
+    assert float(torch.pdist(values).median()) == 0
+
+
+def test_noise_by_the_trimmed_spread_goes_with_the_layer():
+    table = infoflow.estimate(recording_of(), ["kde"], layers=["0"])
     widths = table[table["quantity"] == "I_XT"].groupby("epoch")["width"].first()
     assert widths[1] == pytest.approx(2 * widths[0], rel=1e-5)  # the layer doubled, and the noise with it
 

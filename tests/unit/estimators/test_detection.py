@@ -25,6 +25,7 @@ def of(change, **fields):
         "noise": 0.25,
         "strength": 1.0,
         "late": False,
+        "classes": "four",
     }
     return detection.Trajectory(change=change, **(given | fields))
 
@@ -74,6 +75,15 @@ def test_layers_begin_with_a_spread_of_one(base):
     assert set(y.tolist()) == {0, 1, 2, 3}
 
 
+@pytest.mark.parametrize(
+    ("classes", "shares"), [("two", [0.5] * 2), ("rare", [0.9, 0.1]), ("four", [0.25] * 4), ("ten", [0.1] * 10)]
+)
+def test_classes_hold_their_shares_of_the_samples(classes, shares):
+    y = detection.start(of("drift", classes=classes, n=4096), SEED)[1]
+    found = torch.bincount(y).double() / len(y)
+    assert found.tolist() == pytest.approx(shares, abs=4 * math.sqrt(0.25 / len(y)))  # four standard errors at most
+
+
 def test_trajectories_take_turns_and_are_the_same_again():
     first = [detection.trajectory(k, SEED) for k in range(120)]
     assert first == [detection.trajectory(k, SEED) for k in range(120)]
@@ -92,8 +102,9 @@ def test_every_candidate_runs_and_the_known_noise_is_matched_by_its_own_bounds()
     assert (rows.groupby(["estimator", "kind"])["step"].nunique() == detection.STEPS).all()
     wide = rows.pivot_table(index="step", columns=["estimator", "kind"], values="value")
     error = 4 * rows.loc[rows["estimator"] == "known", "std_error"].max() + 1e-6
-    assert (wide["kde", "upper"] >= wide["known", "point"] - error).all()  # the same noise: bounds hold
-    assert (wide["kde", "lower"] <= wide["known", "point"] + error).all()
+    kde = "kde, noise by the first spread"
+    assert (wide[kde, "upper"] >= wide["known", "point"] - error).all()  # the same noise: bounds hold
+    assert (wide[kde, "lower"] <= wide["known", "point"] + error).all()
 
 
 def rows_of(falls, estimates):

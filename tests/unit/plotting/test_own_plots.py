@@ -52,7 +52,7 @@ def test_every_figure_draws(name, layers, tmp_path):
 def test_planes_have_a_path_for_each_layer_that_moves_and_three_estimators(few):
     figure = infoflow.plot.information_plane(few)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["kde (0.25 × spread)", "binning (0.5 × spread)", "renyi (alpha 1.01)"]
+    assert titles == ["kde (0.25 × trimmed spread)", "binning (0.5 × spread)", "renyi (alpha 1.01)"]
     for axes in figure.axes:
         assert sum(isinstance(one, LineCollection) for one in axes.collections) == 4
 
