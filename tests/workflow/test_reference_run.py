@@ -15,8 +15,18 @@ pytestmark = pytest.mark.workflow
 
 def test_a_small_part_agrees_with_the_reference_results(tmp_path):
     folder = copy_to(tmp_path)
-    target = "results/estimates/kong_f2/as_published/all.scalar_chain.parquet"
-    command = [sys.executable, "-m", "infoflow.cli", "run", "--cores", "2", "--", target]
+    target = "results-kong2019/estimates/kong_f2/as_published/all.scalar_chain.parquet"
+    command = [
+        sys.executable,
+        "-m",
+        "infoflow.cli",
+        "run",
+        "--cores",
+        "2",
+        target,
+        "--configfile",
+        "configs/kong2019.yaml",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
     made = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr

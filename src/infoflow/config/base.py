@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]  # more is a slip, and would be found out when memory ends
 Options = dict[str, Any]  # further arguments of a user's own function
 Activation = Literal["tanh", "leaky_relu", "relu", "sigmoid", "linear"]
 
@@ -19,7 +19,7 @@ Activation = Literal["tanh", "leaky_relu", "relu", "sigmoid", "linear"]
 class Section(BaseModel):
     """A frozen part of the config that refuses keys it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def kinds(family: type[Section]) -> Iterator[type[Section]]:

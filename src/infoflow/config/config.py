@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from infoflow.config.base import Identifier, Section
 from infoflow.config.datasets import Dataset, DatasetSection
@@ -14,13 +15,16 @@ from infoflow.config.estimators import Estimator
 from infoflow.config.experiments import Experiment
 from infoflow.config.messages import unknown_id
 
+FORBIDDEN = "{}*?[]\"'`$\\|&;<>!#"  # of Snakemake's patterns, and of a shell
+OWN = ("benchmarks", "configs", "docs", "notebooks", "profiles", "src", "tests", "workflow")
+
 
 class Config(Section):
     """The whole config."""
 
     results: str = "results"
     data_root: str = Field("data", description="folder of downloaded or own data sets")
-    seed: Annotated[int, Field(ge=0)] = Field(2019, description="the one source of randomness")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(2019, description="the one source of randomness")
     rehearsal: bool = Field(False, description="sizes are cut down: no verdict of this run counts")
     only: list[Identifier] = Field([], description="documents of the run; empty: all")
     everywhere: list[Identifier] = Field(
@@ -32,6 +36,27 @@ class Config(Section):
     convergence: Convergence
     truth: Truth
     documents: dict[Identifier, Document]
+
+    @field_validator("results", "data_root")
+    @classmethod
+    def _of_home(cls, folder: str) -> str:
+        return os.path.expanduser(folder)
+
+    @field_validator("results")
+    @classmethod
+    def _results_have_a_folder_of_their_own(cls, folder: str) -> str:
+        if bad := sorted({c for c in folder if c in FORBIDDEN or not c.isprintable()}):
+            raise ValueError(
+                f"{' '.join(map(repr, bad))} in the name of a folder that patterns and commands are made of; take others"
+            )
+        path = os.path.normpath(folder)
+        if not folder.strip() or path in (".", "/") or path.endswith("..") or path == os.path.expanduser("~"):
+            raise ValueError("expected the name of a folder of its own, whose contents are the run's")
+        if any(len(os.fsencode(part)) > 200 for part in path.split("/")):
+            raise ValueError("the name of a folder is longer than 200 bytes")
+        if path.split("/")[0] in OWN or path.split("/")[:2] == ["results", "reference"]:
+            raise ValueError(f"{path} is a folder of the project; take another")
+        return path
 
     @model_validator(mode="after")
     def _ids_exist(self) -> Config:

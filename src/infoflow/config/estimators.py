@@ -22,6 +22,15 @@ NEEDS = {
 }
 
 
+BINS = 1_000_000
+
+
+def interval(low: float, high: float, where: str) -> None:
+    """Raise where the ends of an interval are equal or the other way round."""
+    if not low < high:
+        raise ValueError(f"{where}: from {low:g} to {high:g}; expected the lower end first")
+
+
 def nearest(snapshots: list[int], epochs: Iterable[float], updates: int) -> list[int]:
     """The snapshots nearest to some epochs; `updates` make an epoch where snapshots are counted in updates, else 1."""
     return sorted({min(snapshots, key=lambda k: abs(k - updates * epoch)) for epoch in epochs})
@@ -155,6 +164,15 @@ class ScalarDensity(OfFirstSeeds):
     bins: Count = 100
     epochs: Count = Field(300, description="at most this many snapshots are kept")
 
+    @model_validator(mode="after")
+    def _low_below_high(self) -> ScalarDensity:
+        for name, layers in self.ranges.items():
+            for ends in layers:
+                if len(ends) != 2:
+                    raise ValueError(f"ranges: {name}: one [low, high] a layer, not {ends}")
+                interval(*ends, f"ranges: {name}")
+        return self
+
     def refusal(self, experiment: str) -> str | None:
         """Ranges are given for each experiment."""
         return None if experiment in self.ranges else f"has no entry for {experiment} in its ranges"
@@ -254,6 +272,16 @@ class Binning(MapEstimator):
     )
     relative_to: RelativeTo = RELATIVE_TO
 
+    @model_validator(mode="after")
+    def _edges_enclose_bins(self) -> Binning:
+        for low, high, bins in self.edges:
+            interval(low, high, "edges")
+            if bins != int(bins) or not 1 <= bins <= BINS:
+                raise ValueError(
+                    f"edges: [low, high, number of bins], and {bins:g} bins is no whole number from 1 to {BINS}"
+                )
+        return self
+
 
 class Kde(MapEstimator):
     """Kernel-density bounds on I(X;T) and I(T;Y), for noise that the analysis adds (Kolchinsky & Tracey 2017)."""
@@ -333,9 +361,14 @@ class Histograms(OfOneSeed):
 
     kind: Literal["histograms"]
     of_layers: ClassVar[bool] = True
-    bins: Count = 50
+    bins: Annotated[int, Field(ge=1, le=BINS)] = 50
     low: float = -1.0
     high: float = 1.0
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Histograms:
+        interval(self.low, self.high, "low")
+        return self
 
 
 class KernelWidth(Section):
@@ -367,7 +400,7 @@ class MatrixRenyi(LayerEstimator):
 
     kind: Literal["renyi"]
     memory: ClassVar[int] = 2000
-    alphas: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)] = [1.01]
+    alphas: Annotated[list[Annotated[float, Field(ge=0, allow_inf_nan=True)]], Field(min_length=1)] = [1.01]
     widths: Annotated[list[KernelWidth], Field(min_length=1)] = [KernelWidth()]
     label_width: Positive = Field(0.1, description="kernel width of one-hot labels")
     batches: Count = 10

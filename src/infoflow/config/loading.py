@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from infoflow import functions
 from infoflow.config.base import merge
 from infoflow.config.config import Config
-from infoflow.config.experiments import Point, points
+from infoflow.config.experiments import Experiment, Point, axis_label, points
+from infoflow.config.fitting import misfits
 from infoflow.config.messages import defining_path, explain, nearest, place_of, unknown_id
 from infoflow.config.yamlfile import Source, load
 from infoflow.errors import InputError
@@ -78,11 +79,12 @@ def _validated(raw: Mapping[str, Any], sources: Sequence[Source]) -> Config:
         config = Config.model_validate(resolved)
     except ValidationError as error:
         # a generated control repeats the faults of its network
-        made = resolved.get("experiments", {}).keys() - raw.get("experiments", {}).keys()
+        made = _mapping(resolved.get("experiments")).keys() - _mapping(raw.get("experiments")).keys()
         written = [f for f in error.errors() if f["loc"][:1] != ("experiments",) or not made & set(f["loc"][1:2])]
         lines = [explain(fault, Config, resolved, raw, sources) for fault in written or error.errors()]
         raise InputError("\n".join(dict.fromkeys(lines))) from None
     for name, experiment in config.experiments.items():
+        _check_axes(name, experiment, raw, sources)
         for point in points(name, experiment):
             try:
                 dataset = point.experiment.dataset  # builds and so validates every variant and axis value
@@ -93,7 +95,27 @@ def _validated(raw: Mapping[str, Any], sources: Sequence[Source]) -> Config:
                     f"{_place_of_point(name, point, raw, sources)}: experiments.{name}, point {point.id}: dataset: "
                     f"{unknown_id(dataset, config.datasets)}"
                 )
+            for path, what in misfits(name, point.experiment, config.datasets, config.estimators):
+                place = place_of(defining_path(path, raw), sources)
+                raise InputError(f"{place}: {'.'.join(path)}: {what}")
     return config
+
+
+def _check_axes(name: str, experiment: Experiment, raw: Mapping[str, Any], sources: Sequence[Source]) -> None:
+    """Raise where an axis has no value, or one twice, of which the points would share a folder."""
+    for axis, values in experiment.axes.items():
+        labels = [str(axis_label(value)).lower() for value in values]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if not values or twice:
+            place = place_of(defining_path(("experiments", name, "axes", axis), raw), sources)
+            fault = f"{', '.join(twice)} is there twice" if twice else "no value; expected one or more, or no such axis"
+            raise InputError(f"{place}: experiments.{name}.axes.{axis}: {fault}")
+    shared = [axis.rsplit(".", 1)[-1] for axis in experiment.axes]
+    if twice := sorted({last for last in shared if shared.count(last) > 1}):
+        place = place_of(defining_path(("experiments", name, "axes"), raw), sources)
+        raise InputError(
+            f"{place}: experiments.{name}.axes: {', '.join(twice)}: two axes of one last name share their folders"
+        )
 
 
 def _place_of_point(name: str, point: Point, raw: Mapping[str, Any], sources: Sequence[Source]) -> str:
@@ -132,6 +154,11 @@ def resolve_extends(raw: Mapping[str, Any], sources: Sequence[Source]) -> Raw:
     return {**raw, "experiments": {name: resolve(name) for name in experiments}}
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """The keys of a section; none where something else stands in its place, which validation names."""
+    return value if isinstance(value, Mapping) else {}
+
+
 CONTROLS: Mapping[str, Mapping[str, Any]] = {"shuffled": {"labels": "shuffled"}, "untrained": {"frozen": True}}
 
 
@@ -144,10 +171,11 @@ def with_controls(raw: Mapping[str, Any]) -> Raw:
     for name, entry in experiments.items():
         controls = entry.get("controls") if isinstance(entry, Mapping) else None
         for control in controls if isinstance(controls, list) else []:  # what is wrong is said by the section
-            if control not in CONTROLS or entry.get("training", {}).get("checkpoints"):
+            unknown = not isinstance(control, str) or control not in CONTROLS
+            if unknown or _mapping(entry.get("training")).get("checkpoints"):
                 continue
             generated, own = merge(entry, {"controls": [], "training": CONTROLS[control]}), f"{name}_{control}"
-            written = experiments.get(own, {})
+            written = _mapping(experiments.get(own))
             if "model" in written and written != generated:
                 raise InputError(f"experiments.{name}.controls: {control}: there is an experiment {own} already")
             made[own] = merge(generated, written)  # an overlay may change a control alone

@@ -55,11 +55,12 @@ def explain(fault: Any, whole: type[BaseModel], raw: Any, unresolved: Any, sourc
 
 def defining_path(path: KeyPath, unresolved: Mapping[str, Any]) -> KeyPath:
     """The path in the experiment that sets a key, where the experiment at `path` has it through `extends`."""
-    if len(path) < 3 or path[0] != "experiments" or path[1] not in unresolved.get("experiments", {}):
+    experiments = unresolved.get("experiments")
+    if len(path) < 3 or path[0] != "experiments" or not isinstance(experiments, Mapping) or path[1] not in experiments:
         return path
     name: Any = path[1]
     while True:
-        node: Any = unresolved["experiments"][name]
+        node: Any = experiments[name]
         parent = node.get("extends") if isinstance(node, Mapping) else None
         for part in path[2:]:
             node = node[part] if isinstance(node, Mapping) and part in node else None
@@ -89,6 +90,8 @@ def _allowed_keys(whole: type[BaseModel], path: KeyPath, raw: Any) -> list[str]:
     node: Any = raw
     for part in path:
         node = node[part] if isinstance(node, (Mapping, list)) else {}
+        if isinstance(part, int):  # an entry of a list, whose section is that of the list already
+            continue
         fields = getattr(section, "model_fields", None)
         inside = section.__args__[-1] if fields is None else fields[part].annotation
         section = inside if getattr(inside, "__origin__", None) is dict else _section_class(inside, node)

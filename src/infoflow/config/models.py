@@ -16,6 +16,11 @@ class Initial(Section):
     biases: list[float]
 
 
+def numbered(letter: str, count: int) -> list[str]:
+    """Names of so many layers."""
+    return [f"{letter}{k}" for k in range(1, count + 1)]
+
+
 class ModelSection(Section):
     """What every kind of model says of itself."""
 
@@ -34,6 +39,10 @@ class ModelSection(Section):
     def units(self) -> int:
         """Units of the network, for an estimate of what its training takes."""
         raise NotImplementedError
+
+    def layer_names(self) -> list[str] | None:
+        """Layers that are observed, from the input on; None where only the network itself knows."""
+        return None
 
     def offers(self) -> set[str]:
         """What estimators may use of it beside the values of its layers, see `infoflow.config.estimators.NEEDS`."""
@@ -78,6 +87,10 @@ class MlpModel(ModelSection):
         """Widths of all layers."""
         return sum(self.layers)
 
+    def layer_names(self) -> list[str]:
+        """T1, …: hidden layers, or all."""
+        return numbered("T", len(self.activations) - (self.observe == "hidden"))
+
     def offers(self) -> set[str]:
         """Moments of noisy layers; chains of scalars, and linear networks, are known exactly."""
         known = {
@@ -101,6 +114,10 @@ class AutoencoderModel(ModelSection):
     noise_std: Annotated[float, Field(ge=0)] = Field(
         0.0, description="standard deviation of the noise after each hidden layer"
     )
+
+    def layer_names(self) -> list[str]:
+        """T1, …: hidden layers."""
+        return numbered("T", 2 * len(self.widths) + 1)
 
     def units(self) -> int:
         """Widths of the hidden layers."""
@@ -165,6 +182,12 @@ class CnnModel(ConvolutionalModel):
         0.0, description="standard deviation of the noise after each observed layer"
     )
 
+    def layer_names(self) -> list[str]:
+        """T1, … after pooling and dense layers, or C1, P1, …, F1, …."""
+        if self.observe == "blocks":
+            return numbered("T", len(self.filters) + len(self.dense))
+        return [f"{kind}{k}" for k in range(1, len(self.filters) + 1) for kind in "CP"] + numbered("F", len(self.dense))
+
     @model_validator(mode="after")
     def _one_padding_a_convolution(self) -> CnnModel:
         if self.padding and len(self.padding) != len(self.filters):
@@ -186,6 +209,10 @@ class BlstmModel(ModelSection):
     )
     noise_std: Literal[0.0] = 0.0
 
+    def layer_names(self) -> list[str]:
+        """t1, … the states at places in time, the context, the classifier's hidden layer."""
+        return [*numbered("t", self.positions), "context", "decoder"]
+
     def units(self) -> int:
         """Cells of one direction."""
         return self.hidden
@@ -205,6 +232,10 @@ class SimpleCnnModel(BatchNormModel):
     kind: Literal["simple_cnn"]
     network: ClassVar[str] = "audio_cnn:SimpleCnn"
     filters: Annotated[list[Count], Field(min_length=1)] = [4, 8, 16, 32]
+
+    def layer_names(self) -> list[str]:
+        """T1, …: convolutions."""
+        return numbered("T", len(self.filters))
 
 
 class AudioResNetModel(BatchNormModel):

@@ -62,7 +62,7 @@ class Training(Section):
     labels: Literal["task", "shuffled"] = Field(
         "task", description="shuffled: training labels permuted within each seed, the null of the verdicts"
     )
-    trade_off: Annotated[float, Field(ge=0)] = Field(
+    trade_off: Annotated[float, Field(ge=0, allow_inf_nan=True)] = Field(
         float("inf"),
         description="rate_distortion: β in Σ I(X;X^l) + β CE; .inf (the default) is the cross-entropy alone",
         json_schema_extra=lambda schema: schema.pop("default"),  # JSON has no infinity

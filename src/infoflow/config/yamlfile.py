@@ -35,12 +35,17 @@ def load(file: str | Path) -> Source:
     """Read a YAML file.
 
     Raises:
-        InputError: there is no such file, it is no YAML or no mapping, or a mapping has a key twice.
+        InputError: there is no such file, it is not UTF-8, no YAML or no mapping, or a mapping has a key twice.
     """
     try:
         text = Path(file).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{file}: no such config file") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(f"{file}:{line}: not UTF-8; save the file in this encoding") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     loader = _LOADER(text)
     try:
         node = loader.get_single_node()

@@ -18,7 +18,7 @@ DATA = {
 }
 PUBLISHED = ("mnist", "fashion_mnist", "svhn", "szt12", "fma")
 NETWORKS = {
-    "mlp": "{kind: mlp, layers: [12, 10, 7, 2], activations: [tanh, tanh, linear]}  # widths from the input to the classes",
+    "mlp": "{{kind: mlp, layers: [{inputs}, 10, 7, {classes}], activations: [tanh, tanh, linear]}}  # widths from the input to the classes",
     "cnn": "{kind: cnn, filters: [8, 16], dense: [32], activation: relu}",
     "blstm": "{kind: blstm, hidden: 32}",
 }
@@ -83,11 +83,18 @@ def write(
         training = f'      checkpoints: "{checkpoints}"  # nothing is trained; {{seed}} in it is the network'
     text = TEMPLATE.format(
         name=name, title=name.replace("_", " ").capitalize(), file=file, dataset=dataset, datasets=section,
-        model=NETWORKS.get(network, own), training=training, controls="" if checkpoints else "shuffled, untrained",
+        model=NETWORKS[network].format(**_sizes(data)) if network == "mlp" else NETWORKS.get(network, own), training=training, controls="" if checkpoints else "shuffled, untrained",
     )  # fmt: skip
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def _sizes(data: str) -> dict[str, int]:
+    """Inputs and classes of a perceptron for some data; of own arrays a guess, which a person corrects."""
+    if data in DATA:
+        return {"inputs": 3 * 32 * 32 if data == "images" else 12, "classes": 2}
+    return {"inputs": read_default().datasets[data].width() or 12, "classes": 2 if data == "szt12" else 10}
 
 
 def _ask(what: str, default: str, option: str) -> str:

@@ -242,6 +242,13 @@ def answers(table: pd.DataFrame, agreement: pd.DataFrame, trained: pd.DataFrame,
     return pd.DataFrame(made)
 
 
+def disagreements(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Layers on which two families of estimators answer differently, with what each says and what the reference does."""
+    found = layers(table).dropna(subset=[first, second])
+    shown = ["document", *PLACE, f"fall {first}", f"fall {second}", "reference", "fall"]
+    return found.loc[found[first] != found[second], shown]
+
+
 def _interval(rows: pd.DataFrame, statistic: Callable[[pd.DataFrame], float], seed: int) -> tuple[float, float]:
     """Interval of a statistic over networks, drawn with all their layers; nan with fewer than five."""
     groups = [own for _, own in rows.groupby(["experiment", "point"])] if len(rows) else []

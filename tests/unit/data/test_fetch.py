@@ -30,6 +30,11 @@ class Server(SimpleHTTPRequestHandler):
     def do_GET(self):
         self.asked.append(self.headers.get("Range"))
         flaky = self.path.startswith("/flaky")
+        if self.path.startswith("/busy") and len(self.asked) <= 2:
+            return self.send_error(503)
+        if self.path.startswith("/outage") and len(self.asked) > 1:
+            return self.send_error(503)
+        flaky = flaky or self.path.startswith("/outage")
         body = Path(self.directory, self.path.split("/")[-1]).read_bytes()
         start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
         if start >= len(body):
@@ -84,8 +89,30 @@ def test_an_archive_is_unpacked_and_removed(server, tmp_path):
     fetch.fetch_archive(archive, tmp_path / "data")
     assert names(tmp_path / "data") == ["music"]
     assert (tmp_path / "data/music/000/1.mp3").read_text() == "music/000/1.mp3"
-    fetch.fetch_archive(archive, tmp_path / "data")
+    assert fetch.fetch_archive(archive, tmp_path / "data")
     assert len(Server.asked) == 1
+    (tmp_path / "data/music.zip").write_bytes(b"left by a command that was killed")
+    assert fetch.fetch_archive(archive, tmp_path / "data")
+    assert names(tmp_path / "data") == ["music"]
+
+
+def test_a_folder_of_somebody_else_is_kept_and_not_called_verified(server, tmp_path, capsys):
+    archive = _archive(server, "music/list.csv")
+    (tmp_path / "data/music").mkdir(parents=True)
+    assert fetch.fetch_archive(archive, tmp_path / "data")  # an empty folder is none
+    (tmp_path / "data/music/.fetched").unlink()
+    assert not fetch.fetch_archive(archive, tmp_path / "data")
+    assert "not verified" in capsys.readouterr().out
+    assert (tmp_path / "data/music/list.csv").is_file()
+
+
+def test_two_commands_do_not_unpack_one_archive(server, tmp_path):
+    (tmp_path / "data").mkdir()
+    with (
+        fetch._alone(tmp_path / "data/.music.lock", ""),
+        pytest.raises(InputError, match="music: another command is fetching"),
+    ):
+        fetch.fetch_archive(_archive(server, "music/list.csv"), tmp_path / "data")
 
 
 @pytest.mark.parametrize("member", ["../evil", "/evil", "other/evil", "music/../../evil"])
@@ -150,6 +177,30 @@ def test_the_second_address_serves_where_the_first_gives_something_else(server, 
     assert (folder / "thing").read_bytes() == CONTENT
 
 
+def test_a_busy_server_is_asked_again(server, folder, monkeypatch):
+    monkeypatch.setattr(fetch, "PAUSES", (0.0, 0.0))
+    fetch.fetch(download(f"{server[0]}/busy/thing"), folder)
+    assert (folder / "thing").read_bytes() == CONTENT
+    assert len(Server.asked) == 3
+
+
+def test_what_came_before_an_outage_is_kept_and_gone_on_with(server, folder, monkeypatch):
+    monkeypatch.setattr(fetch, "PAUSES", ())
+    with pytest.raises(InputError, match="300000 bytes were kept"):
+        fetch.fetch(download(f"{server[0]}/outage/thing"), folder)
+    assert names(folder) == [".thing.part"]
+    fetch.fetch(download(f"{server[0]}/thing"), folder)
+    assert names(folder) == ["thing"]
+    assert Server.asked[-1] == "bytes=300000-"
+
+
+def test_what_was_kept_of_another_file_does_not_spoil_the_next_try(server, folder):
+    folder.mkdir(parents=True)
+    (folder / ".thing.part").write_bytes(b"of another version")
+    fetch.fetch(download(f"{server[0]}/thing"), folder)
+    assert (folder / "thing").read_bytes() == CONTENT
+
+
 def test_a_connection_that_breaks_off_is_gone_on_with(server, folder):
     fetch.fetch(download(f"{server[0]}/flaky/thing"), folder)
     assert (folder / "thing").read_bytes() == CONTENT
@@ -203,5 +254,6 @@ def test_every_collection_has_addresses_and_checksums(name):
     wanted = fetch.downloads(name)
     assert [d.file for d in wanted] == list(local_files.COLLECTIONS[name].files)
     assert all(d.addresses and len(d.checksum) == 32 for d in wanted)
+    assert all(d.addresses[0].startswith("https://") for d in wanted)
     if name == "svhn":
         assert all(d.checksum == d.file.digest for d in wanted)

@@ -64,6 +64,7 @@ def small(dataset, path):
         lengths = rng.integers(5, 9, n)
         x = rng.standard_normal((lengths.sum(), 6)).astype(np.float32)
         arrays = {"x": x, "offsets": np.concatenate([[0], lengths.cumsum()]), "y": y, "group": np.arange(n) % 10}
+        arrays["validates"] = np.zeros(n, int)
         write_h5(path, arrays, {"classes": 4})
     elif section.trainer == "context_ensemble":
         x = rng.standard_normal((2, n, 256)).astype(np.float32)

@@ -97,6 +97,9 @@ def test_layers_are_held_against_their_reference(made):
     assert layers.loc["T1", ["kde", "binning"]].tolist() == [1, 0]
     assert layers.loc["T1", "saturated"] == pytest.approx(0.102)  # the mean of the end, of the middle seed
     assert layers.loc["T1", "distance"] < 0.9
+    differing = comparison.disagreements(made[0], "binning", "kde")
+    assert differing[["layer", "reference"]].to_numpy().tolist() == [["T1", "quantised"]]
+    assert comparison.disagreements(made[0], "kde", "quantised").empty
     believed = comparison.believed(made[0]).set_index("family")
     assert believed["share"].to_dict() == {"binning": 0, "kde": 0.5, "quantised": 0.5, "renyi": 1.0}
     assert not believed["own"].any()  # kong2019 had none of these

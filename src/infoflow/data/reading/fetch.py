@@ -1,8 +1,8 @@
 """Fetch published data sets into the data folder: whole and verified, or not at all.
 
-Addresses and checksums of the downloads are those of torchvision. A download grows under a temporary name, is compared
-with its checksum, unpacked and compared again, and renamed. Partial downloads are resumed; a download that failed or does not
-match is removed.
+Addresses and checksums of the downloads are those of torchvision, over https where a server speaks it. A download grows under a
+temporary name, is compared with its checksum, unpacked and compared again, and renamed. What came before an outage is kept and gone
+on with; a download that does not match is removed. A lock keeps two commands from writing one file.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from infoflow.errors import InputError
 from infoflow.storage.files import atomic
 
 TIMEOUT = 30  # seconds without a byte
+PAUSES = (1, 4, 16)  # seconds before a server that is busy is asked again
+MARK = ".fetched"  # in a folder that was unpacked from a verified archive: the checksum
+BUSY = (429, 500, 502, 503, 504)
 BLOCK = 1 << 18
 
 
@@ -64,6 +67,26 @@ ARCHIVES = {
 }
 
 
+class Unfinished(InputError):
+    """An outage: what came before it is kept."""
+
+
+def secure(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Each address over https first, where it is one of http; the checksum decides whichever answers."""
+    both = (
+        [f"https://{rest}", address]
+        if (rest := address.removeprefix("http://")) != address and not _here(rest)
+        else [address]
+        for address in addresses
+    )
+    return tuple(dict.fromkeys(one for pair in both for one in pair))
+
+
+def _here(rest: str) -> bool:
+    """Whether an address without its scheme is one of this machine."""
+    return rest.split("/")[0].split(":")[0] in ("127.0.0.1", "localhost")
+
+
 def downloads(name: str) -> list[Download]:
     """The downloads of a collection."""
     from torchvision.datasets import MNIST, SVHN, FashionMNIST
@@ -71,11 +94,11 @@ def downloads(name: str) -> list[Download]:
     files = COLLECTIONS[name].files
     if name == "svhn":
         known = {entry[1]: entry for entry in SVHN.split_list.values()}
-        return [Download(file, (known[file.name][0],), known[file.name][2], False) for file in files]
+        return [Download(file, secure([known[file.name][0]]), known[file.name][2], False) for file in files]
     source = {"mnist": MNIST, "fashion_mnist": FashionMNIST}[name]
     known = dict(source.resources)
     return [
-        Download(file, tuple(f"{m}{file.name}.gz" for m in source.mirrors), known[f"{file.name}.gz"], True)
+        Download(file, secure(f"{m}{file.name}.gz" for m in source.mirrors), known[f"{file.name}.gz"], True)
         for file in files
     ]
 
@@ -88,9 +111,8 @@ def run(names: Iterable[str], data_root: str) -> None:
     """
     for name in dict.fromkeys(member for given in names for member in _members(given)):
         if name in ARCHIVES:
-            for archive in ARCHIVES[name]:
-                fetch_archive(archive, Path(data_root))
-            print(f"{name}: complete in {data_root}", flush=True)
+            verified = [fetch_archive(archive, Path(data_root)) for archive in ARCHIVES[name]]
+            print(f"{name}: {'complete' if all(verified) else 'not verified,'} in {data_root}", flush=True)
             continue
         folder = Path(data_root) / COLLECTIONS[name].folder
         for download in downloads(name):
@@ -130,28 +152,48 @@ def fetch(download: Download, folder: Path) -> None:
         raise InputError(f"{target}: cannot be written ({error}); check the folder and the space left") from None
 
 
-def fetch_archive(archive: Archive, root: Path) -> None:
+def fetch_archive(archive: Archive, root: Path) -> bool:
     """Fetch a zip file, verify and unpack it as `root/<folder>`, unless that folder is there, and remove the file.
 
+    Returns:
+        Whether the folder comes from the verified archive; one that somebody else put there is left as it is.
+
     Raises:
-        InputError: no address answers, the checksum differs, a member would lie outside the folder, or the disk is full.
+        InputError: no address answers, the checksum differs, a member would lie outside the folder, the disk is full, or another
+            command is at it.
     """
+    with (
+        _folder(root),
+        _alone(root / f".{archive.folder}.lock", f"{root / archive.folder}: another command is fetching it"),
+    ):
+        return _unpacked(archive, root)
+
+
+def _unpacked(archive: Archive, root: Path) -> bool:
     target, packed = root / archive.folder, root / archive.name
-    if target.is_dir():
-        print(f"{target}: already there", flush=True)
-        return
+    if target.is_dir() and any(target.iterdir()):
+        ours = (target / MARK).is_file() and (target / MARK).read_text().strip() == archive.sha1
+        if ours:
+            packed.unlink(missing_ok=True)  # a command was killed between unpacking and this
+        print(
+            f"{target}: already there" + ("" if ours else ", not unpacked by this command and so not verified"),
+            flush=True,
+        )
+        return ours
     file = File(archive.name, 0, "sha1", archive.sha1)
     fetch(Download(file, archive.addresses, archive.sha1, False, "sha1"), root)
     partly = root / f".{archive.folder}.part"
     shutil.rmtree(partly, ignore_errors=True)
     try:
         _unzip(packed, partly, archive)
+        (partly / archive.folder / MARK).write_text(f"{archive.sha1}\n")
         os.replace(partly / archive.folder, target)
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{packed}: cannot be unpacked ({error}); check the space left") from None
     finally:
         shutil.rmtree(partly, ignore_errors=True)
     packed.unlink()
+    return True
 
 
 def _unzip(packed: Path, partly: Path, archive: Archive) -> None:
@@ -204,20 +246,32 @@ def _folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _partial(part: Path) -> Iterator[Path]:
-    """The growing download, locked against a second command; removed at the end, but for a command that is killed."""
-    lock = filelock.FileLock(f"{part}.lock", timeout=0)
+    """The growing download, locked against a second command; removed at the end, but for an outage or a command that is killed."""
+    with _alone(f"{part}.lock", f"{part}: another command is fetching this file"):
+        try:
+            part.touch()
+            yield part
+        except Unfinished:
+            if not part.stat().st_size:
+                part.unlink()
+            raise
+        except Exception:
+            part.unlink(missing_ok=True)
+            raise
+        else:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(file: str | Path, otherwise: str) -> Iterator[None]:
+    """Hold a lock that no other command holds."""
+    lock = filelock.FileLock(file, timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise InputError(f"{part}: another command is fetching this file; wait for it") from None
+        raise InputError(f"{otherwise}; wait for it") from None
     try:
-        part.touch()
-        yield part
-    except Exception:
-        part.unlink(missing_ok=True)
-        raise
-    else:
-        part.unlink(missing_ok=True)
+        yield
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
@@ -230,30 +284,48 @@ def _receive_from_any(download: Download, part: Path) -> None:
     faults = []
     for address in download.addresses:
         try:
-            _receive_whole(address, part)
-            if (found := digest(part, download.algorithm)) == download.checksum:
+            found = _digest_received(address, part, download)
+            if found == download.checksum:
                 return
             fault = f"{download.algorithm} {found}, expected {download.checksum}"
+            os.truncate(part, 0)
         except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError) as error:
             fault = getattr(error, "reason", None) or error
-        os.truncate(part, 0)
         faults.append(f"{address} ({fault})")
-    raise InputError(
-        f"{download.file.name}: could not download a complete copy from {', '.join(faults)}; nothing was kept. Check the network and "
+    kept = part.stat().st_size
+    raise Unfinished(
+        f"{download.file.name}: could not download a complete copy from {', '.join(faults)}; "
+        f"{f'{kept} bytes were kept, from which the next try goes on' if kept else 'nothing was kept'}. Check the network and "
         "try again, or put the published files into the data folder by hand"
     )
 
 
+def _digest_received(address: str, part: Path, download: Download) -> str:
+    """Checksum of what an address gives; where it does not match on top of what was there before, of the address alone."""
+    before = part.stat().st_size
+    _receive_whole(address, part)
+    found = digest(part, download.algorithm)
+    if before and found != download.checksum:
+        os.truncate(part, 0)
+        _receive_whole(address, part)
+        found = digest(part, download.algorithm)
+    return found
+
+
 def _receive_whole(address: str, part: Path) -> None:
-    """Receive what is missing; a connection may break off as long as each one gets further."""
+    """Receive what is missing; a connection may break off as long as each one gets further, and a busy server is asked again."""
+    pauses = iter(PAUSES)
     while True:
         before = part.stat().st_size
         try:
             return _receive(address, part)
         except urllib.error.HTTPError as error:
-            if error.code != 416 or not before:  # 416: what is there is no beginning of this file
+            if error.code == 416 and before:  # what is there is no beginning of this file
+                os.truncate(part, 0)
+            elif error.code not in BUSY or (pause := next(pauses, None)) is None:
                 raise
-            os.truncate(part, 0)
+            else:
+                time.sleep(pause)
         except (HTTPException, ConnectionError, TimeoutError):
             if part.stat().st_size <= before:
                 raise

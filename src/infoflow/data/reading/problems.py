@@ -11,6 +11,7 @@ from typing import NamedTuple
 from infoflow.errors import InputError
 
 PUBLISHED = 0.01  # share of a published collection that may be left out; without more it is another one
+FEW = 5  # files that may be left out of any collection
 EXAMPLES = 3  # files that the line of a kind of problem names
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -31,7 +32,7 @@ def settle(where: str, total: int, problems: Iterable[Problem], bad_files: str, 
         total: files or labels of the data set.
         problems: what was found.
         bad_files: `stop` or `leave_out`.
-        most: share of the files that may be left out.
+        most: share of the files that may be left out, beyond a few.
 
     Raises:
         InputError: there are fatal problems and `bad_files` is `stop`, or nothing is left; every file is named (up to 20). Or more
@@ -47,7 +48,7 @@ def settle(where: str, total: int, problems: Iterable[Problem], bad_files: str, 
         raise InputError(
             f"{where}: {files} of {total} files cannot be used: {named}. Mend them, or set bad_files: leave_out"
         )
-    if files > most * total:
+    if files > max(FEW, most * total):
         raise InputError(
             f"{where}: {files} of {total} files cannot be used, more than {most:.0%}: {fatal[0].file}: {fatal[0].what}. This is not the "
             "published collection; complete it, or list your own files in a manifest"
