@@ -150,6 +150,9 @@ def command_parser() -> argparse.ArgumentParser:
     diff_parser.add_argument("before", help="folder of a run's results, or of reference results")
     diff_parser.add_argument("after", help="another one")
     diff_parser.add_argument("--all", action="store_true", help="also verdicts that did not move")
+    verify_parser = add(verify)
+    verify_parser.add_argument("results", nargs="?", default="results", help="folder of the run")
+    verify_parser.add_argument("--reference", default="results/reference", help="folder of the reference results")
     new_parser = add(new)
     new_parser.add_argument("name", help="of the study, for example my_study")
     new_parser.add_argument(
@@ -228,6 +231,15 @@ def diff(before: str, after: str, all: bool) -> None:
     from infoflow.verdicts import difference
 
     print(difference.report(before, after, every=all))
+
+
+def verify(results: str, reference: str) -> int:
+    """Hold every file of a run against its manifest, and its verdicts against the reference results; 1 where they differ."""
+    from infoflow.report import verify as verification
+
+    said, alike = verification.verify(results, reference)
+    print(said)
+    return 0 if alike else 1
 
 
 def new(name: str, data: str | None, path: str | None, network: str | None, checkpoints: str | None) -> None:

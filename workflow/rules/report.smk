@@ -1,7 +1,7 @@
 """Report: the page to start from, the ledger of all verdicts, the errata, the manifest.
 
 Inputs:  claims, figures and notebooks of every enabled document
-Outputs: results/{index.html,claims.parquet,errata.parquet,MANIFEST.json}
+Outputs: results/{index.html,claims.parquet,errata.parquet,MANIFEST.json,SECONDS.json}
 """
 
 
@@ -20,6 +20,7 @@ rule page:
         claims=f"{PLAN.root}/claims.parquet",
         errata=f"{PLAN.root}/errata.parquet",
         manifest=f"{PLAN.root}/MANIFEST.json",
+        seconds=f"{PLAN.root}/SECONDS.json",
     log:
         f"{PLAN.root}/logs/report.log",
     benchmark:

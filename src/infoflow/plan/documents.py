@@ -290,7 +290,8 @@ class DocumentPlan(EstimatePlan):
     def targets(self) -> list[str]:
         """Everything that a full run leaves behind."""
         targets = [
-            f"{self.root}/{name}" for name in ("index.html", "claims.parquet", "errata.parquet", "MANIFEST.json")
+            f"{self.root}/{name}"
+            for name in ("index.html", "claims.parquet", "errata.parquet", "MANIFEST.json", "SECONDS.json")
         ]
         for document in self.documents:
             targets += self.figures(document)

@@ -178,7 +178,10 @@ class Document:
         colour = "color: white; font-weight: bold; background-color: "
         shown = [name for name in SHOWN if name in rows]  # reference results may be older than a column
         made = rows[shown].style.map(lambda outcome: colour + OUTCOMES[outcome].colour, subset=["outcome"])
-        return made.hide(axis="index").format(precision=3, na_rep="–")
+        made = made.hide(axis="index").format(
+            precision=3, na_rep="–", escape="html"
+        )  # names of files may hold anything
+        return made.set_uuid(figure or "all")  # else drawn anew in each run
 
 
 def pick(table: pd.DataFrame, **where: Any) -> pd.DataFrame:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -52,9 +52,21 @@ def execute(job: NotebookJob, source: str, executed: str, output: str, results: 
     except DeadKernelError as error:
         raise InputError(f"{source}: the kernel died ({error}), out of memory perhaps; see {executed}") from None
     with atomic(output) as temporary:
-        shutil.copyfile(executed, temporary)
+        temporary.write_text(without_times(Path(executed).read_text(encoding="utf-8")), encoding="utf-8")
     with atomic(Path(output).with_suffix(".html")) as temporary:
         temporary.write_text(to_html(output), encoding="utf-8")
+
+
+def without_times(text: str) -> str:
+    """An executed notebook without what differs from run to run: times, and the identifier that papermill draws for its cell."""
+    notebook = json.loads(text)
+    notebook["metadata"].pop("papermill", None)
+    for number, cell in enumerate(notebook["cells"]):
+        for name in ("papermill", "execution"):
+            cell["metadata"].pop(name, None)
+        if "injected-parameters" in cell["metadata"].get("tags", ()):
+            cell["id"] = f"injected-{number}"
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import pandas as pd
 from infoflow import studies
 from infoflow.config.documents import Figure
 from infoflow.config.jobs import ReportDocument, ReportJob
-from infoflow.report.manifest import datasets, manifest
+from infoflow.report.manifest import datasets, manifest, seconds
 from infoflow.storage.files import atomic, write_json
 from infoflow.storage.tables import write_table
 from infoflow.verdicts import rule
@@ -24,7 +24,7 @@ from infoflow.verdicts.outcomes import OUTCOMES
 
 
 def write(job: ReportJob, root: str) -> None:
-    """Write `index.html`, `claims.parquet`, `errata.parquet` and `MANIFEST.json` into the results folder `root`."""
+    """Write `index.html`, `claims.parquet`, `errata.parquet`, `MANIFEST.json` and `SECONDS.json` into the results folder `root`."""
     folder = Path(root)
     ledger = rule.join([pd.read_parquet(folder / "claims" / f"{d}.parquet") for d in job.documents])
     write_table(folder / "claims.parquet", ledger)
@@ -33,6 +33,7 @@ def write(job: ReportJob, root: str) -> None:
     data = datasets(folder, job.datasets)
     with atomic(folder / "index.html") as temporary:
         temporary.write_text(page(job, ledger, errata, data, folder), encoding="utf-8")
+    write_json(folder / "SECONDS.json", seconds(folder))  # of their own: they differ from run to run
     write_json(folder / "MANIFEST.json", manifest(job, data, folder))
 
 

@@ -35,7 +35,8 @@ def keep_reference(results: str, to: str, documents: list[str], made_by: str) ->
         for name, path in files.items():
             with atomic(Path(to) / document / f"{name}.parquet") as temporary:
                 temporary.write_bytes(path.read_bytes())
-        used = {name: made[name] for name in ("commit", "python", "platform", "cpu", "seed", "seconds")}
+        used = {name: made[name] for name in ("commit", "python", "platform", "cpu", "seed")}
+        used["seconds"] = json.loads((folder / "SECONDS.json").read_text(encoding="utf-8"))
         used |= {
             "data": {k: v for k, v in made["data"].items() if k in _data_of(made["config"], document)},
             "command": made_by,
@@ -45,6 +46,7 @@ def keep_reference(results: str, to: str, documents: list[str], made_by: str) ->
 
 
 def _data_of(config: dict[str, Any], document: str) -> set[str]:
-    """Data sets of a document's experiments."""
-    own = [e for e in config["experiments"].values() if e["document"] == document]
+    """Data sets of a document's experiments; of a document that compares those of others, all."""
+    every = config["experiments"].values()
+    own = [e for e in every if e["document"] == document] or every
     return {name for e in own for name in (e["dataset"], *e["axes"].get("dataset", []))}

@@ -50,7 +50,7 @@ def finished(tmp_path):
         for path in (f"claims/{document}.parquet", f"tables/{document}/values.parquet"):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame({"value": [1.0]}).to_parquet(tmp_path / path)
-    made = dict.fromkeys(("commit", "python", "platform", "cpu", "seed", "seconds"))
+    made = dict.fromkeys(("commit", "python", "platform", "cpu", "seed"))
     made["data"] = {name: {"tier": "T0"} for name in ("points", "images", "sounds")}
     experiments = {
         "a": {"document": "one", "dataset": "points", "axes": {}},
@@ -61,6 +61,7 @@ def finished(tmp_path):
         "versions": dict.fromkeys(("torch", "numpy", "scipy", "pandas"), "1"),
     }
     (tmp_path / "MANIFEST.json").write_text(json.dumps(made), encoding="utf-8")
+    (tmp_path / "SECONDS.json").write_text(json.dumps({"train": 1.0}), encoding="utf-8")
     return tmp_path
 
 
