@@ -175,7 +175,8 @@ def command_parser() -> argparse.ArgumentParser:
     data_parser = add(data)
     data_parser.add_argument("action", choices=["fetch"])
     data_parser.add_argument("names", nargs="+", metavar="name", help="a data set or a group of them, such as `open`")
-    data_parser.add_argument("--data-root", help="folder to fetch into; otherwise that of config.yaml")
+    data_parser.add_argument("--data-root", help="folder to fetch into; otherwise that of the config")
+    data_parser.add_argument("--configfile", nargs="+", default=[], help="overlays, one of which may set data_root")
     clean_parser = add(clean)
     clean_parser.add_argument("what", choices=["activations"])
     clean_parser.add_argument("--results", default="results")
@@ -280,13 +281,13 @@ def config(action: str, names: list[str], configfile: list[str]) -> None:
     print(yaml.safe_dump(loading.resolved(names, configfile), sort_keys=False, allow_unicode=True, width=100), end="")
 
 
-def data(action: str, names: list[str], data_root: str | None) -> None:
+def data(action: str, names: list[str], data_root: str | None, configfile: list[str]) -> None:
     """Fetch published data sets (mnist, fashion_mnist, svhn, fma, or the group open), with their checksums."""
     from infoflow.config import loading
     from infoflow.data.reading import fetch
 
     if data_root is None:
-        data_root = loading.read_default().data_root
+        data_root = loading.read_default(*configfile).data_root
     fetch.run(names, data_root)
 
 

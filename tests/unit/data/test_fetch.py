@@ -244,6 +244,14 @@ def test_without_a_network_the_command_says_so_and_leaves_nothing(monkeypatch, c
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_folder_is_that_of_the_overlay(monkeypatch, tmp_path):
+    (tmp_path / "mine.yaml").write_text(f"data_root: {tmp_path / 'elsewhere'}\n")
+    asked = []
+    monkeypatch.setattr(fetch, "run", lambda names, folder: asked.append((names, folder)))
+    assert main(["data", "fetch", "mnist", "--configfile", str(tmp_path / "mine.yaml")]) == 0
+    assert asked == [(["mnist"], str(tmp_path / "elsewhere"))]
+
+
 def test_an_unknown_name_lists_the_known_ones(capsys):
     assert main(["data", "fetch", "fashion_mnst"]) == 2
     assert "did you mean 'fashion_mnist'?" in capsys.readouterr().err
