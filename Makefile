@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SMOKE := --configfile configs/smoke.yaml
 
-.PHONY: results test demo reference lint clean
+.PHONY: results test demo reference docs lint clean
 
 results: .venv/ready  ## everything in config.yaml
 	infoflow run --warm --cores all
@@ -19,6 +19,10 @@ demo: .venv/ready  ## the whole workflow at small sizes, and the reference figur
 
 reference: .venv/ready  ## the reference figures alone
 	infoflow run --warm --cores all reference
+
+docs: .venv/ready  ## the documentation as a site
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo "open results/docs/index.html"
 
 lint: .venv/ready
 	ruff check .

@@ -1,8 +1,33 @@
 """Report: the page to start from, the ledger of all verdicts, the errata, the manifest.
 
 Inputs:  claims, figures and notebooks of every enabled document
-Outputs: results/{index.html,claims.parquet,errata.parquet,MANIFEST.json,SECONDS.json}
+         the documentation's pages
+Outputs: results/docs/, results/{index.html,claims.parquet,errata.parquet,MANIFEST.json,SECONDS.json}
 """
+
+
+rule site:
+    """The documentation as a site, which opens from the disk."""
+    input:
+        config="mkdocs.yml",
+        pages=sorted(glob("docs/*") + glob("benchmarks/*.md")),
+    output:
+        f"{PLAN.root}/docs/index.html",
+    log:
+        f"{PLAN.root}/logs/site.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/site/site.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        folder=lambda wildcards, output: os.path.abspath(os.path.dirname(output[0])),
+    message:
+        "documentation"
+    shell:
+        "NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --config-file {input.config:q} --site-dir {params.folder:q} > {log:q} 2>&1"
 
 
 rule page:

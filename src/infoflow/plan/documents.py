@@ -291,7 +291,14 @@ class DocumentPlan(EstimatePlan):
         """Everything that a full run leaves behind."""
         targets = [
             f"{self.root}/{name}"
-            for name in ("index.html", "claims.parquet", "errata.parquet", "MANIFEST.json", "SECONDS.json")
+            for name in (
+                "docs/index.html",
+                "index.html",
+                "claims.parquet",
+                "errata.parquet",
+                "MANIFEST.json",
+                "SECONDS.json",
+            )
         ]
         for document in self.documents:
             targets += self.figures(document)

@@ -65,7 +65,7 @@ def page(job: ReportJob, ledger: pd.DataFrame, errata: pd.DataFrame, data: dict[
         f"<p class=headline>{headline}<br><small>{counts}</small></p>",
         "<nav>"
         + " · ".join(f'<a href="#{d}">{d}</a>' for d in job.documents)
-        + ' · <a href="MANIFEST.json">manifest</a></nav></header>',
+        + ' · <a href="docs/index.html">documentation</a> · <a href="MANIFEST.json">manifest</a></nav></header>',
         data_table(job, data),
     ]
     for key, document in sorted(job.documents.items(), key=_place):
