@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from infoflow.config.jobs import (
 )
 from infoflow.plan import catalogue
 from infoflow.plan.estimates import EstimatePlan
-from infoflow.plan.sources import sources
+from infoflow.plan.sources import PACKAGE, sources
 
 
 class DocumentPlan(EstimatePlan):
@@ -280,10 +281,13 @@ class DocumentPlan(EstimatePlan):
         return own if Path(own).is_file() or not studies.is_study(document) else "notebooks/your_own.ipynb"
 
     def report_sources(self) -> list[str]:
-        """Package files of the page, and the errata of the documents, which it lists."""
-        return sources(
+        """Package files of the page with its parts, the errata of the documents, and what its findings are read from."""
+        modules = sources(
             "infoflow.report.page", *(f"infoflow.documents.{document}.errata" for document in self.documents)
         )
+        own = [*(PACKAGE / "report/page_parts").iterdir(), *(PACKAGE / "documents").glob("*/findings.md")]
+        kept = Path("results/reference").glob("*/claims.parquet")
+        return [*modules, *sorted(os.path.relpath(path) for path in own), *sorted(map(str, kept))]
 
     # everything
 

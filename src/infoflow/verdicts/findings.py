@@ -113,6 +113,13 @@ def table(verdicts: dict[str, pd.DataFrame]) -> str:
         "| document | claims | decided | hold | of them firm | fail | unspecific | in a sentence |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    lines += [f"| {' | '.join(map(str, row))} |" for row in table_rows(verdicts)]
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def table_rows(verdicts: dict[str, pd.DataFrame]) -> list[list[Any]]:
+    """Of each document with a text: its id, how many claims it has, are decided, hold, hold firmly, fail, are unspecific, the sentence."""
+    made = []
     for key, rows in verdicts.items():
         text = rendered(key, rows).get("summary")
         if text is None:
@@ -128,9 +135,8 @@ def table(verdicts: dict[str, pd.DataFrame]) -> str:
             counts.get("fails", 0),
             counts.get("unspecific", 0),
         ]
-        sentence = text.split("\n\n")[0].replace("\n", " ")
-        lines.append(f"| {key} | {' | '.join(map(str, numbers))} | {sentence} |")
-    return "\n".join(lines) if len(lines) > 2 else ""
+        made.append([key, *numbers, text.split("\n\n")[0].replace("\n", " ")])
+    return made
 
 
 def page(verdicts: dict[str, pd.DataFrame], titles: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Outcome(NamedTuple):
-    """Colour behind white text (contrast at least 4.5, but for grey rehearsals), and a sign for those who see no colours."""
+    """Colour behind white text (contrast at least 4.5), and a sign for those who see no colours."""
 
     colour: str
     sign: str
@@ -14,13 +14,13 @@ class Outcome(NamedTuple):
 
 OUTCOMES = {
     "holds": Outcome("#0072B2", "✓"),
-    "fails": Outcome("#D55E00", "✗"),
+    "fails": Outcome("#C14F00", "✗"),
     "mixed": Outcome("#8a6100", "±"),
     "unspecific": Outcome("#7b4f80", "="),
     "undecided": Outcome("#4d6b8a", "?"),
     "not converged": Outcome("#6d6d6d", "…"),
     "vacuous": Outcome("#767676", "∅"),
     "reported": Outcome("#5f6a6a", "#"),
-    "rehearsal": Outcome("#8a8a8a", "–"),
+    "rehearsal": Outcome("#757575", "–"),
 }
 DECIDED = ("holds", "fails")

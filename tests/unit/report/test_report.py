@@ -26,9 +26,10 @@ def test_its_section_shows_figures_and_no_verdicts(tmp_path):
     text = page(job, rule.ledger("estimators", []), errata_of([]), {}, tmp_path)
     assert "No claims are decided in this run" in text
     assert "<h3>Verdicts" not in text
+    assert 'id="filters"' not in text
     assert text.count("<figure ") == len(job.documents["estimators"].figures) == 9
     assert text.count("<dt>experiments</dt><dd>none") == 9
-    assert "experiments." not in text
+    assert "<code>experiments." not in text
 
 
 def test_a_verdict_is_shown_with_its_control_and_errata_with_their_test(tmp_path):
@@ -38,7 +39,10 @@ def test_a_verdict_is_shown_with_its_control_and_errata_with_their_test(tmp_path
     ledger = rule.join([rule.ledger("huang2016", [rule.decide(claim, evidence, rehearsal=False)])])
     text = page(job, ledger, errata_of(["huang2016", "estimators"]), {}, tmp_path)
     assert "1 of 1 claims decided: 1 hold (0 of them firm), 0 fail" in text
-    assert "beyond<br><small>labels &lt;shuffled&gt;: 0</small><br><small>differs by 3.07 (3.03 … 3.11)</small>" in text
+    assert "beyond; labels &lt;shuffled&gt;: 0; differs by 3.07 (3.03 … 3.11)" in text
+    assert 'aria-label="effect 3.07, interval 3 to 3.14, margin 1, control 0"' in text
+    assert "<option>huang2016</option>" in text
+    assert "src/infoflow/documents/huang2016/claims.py, V-000-1" in text
     assert text.count("<h3>Errata</h3>") == 1
     assert "E-000-1" in text
 
