@@ -55,7 +55,9 @@ def address(tmp_path_factory):
             rule.decide(claim, evidence, rehearsal=False)
         )
     ledger = rule.join([rule.ledger(document, made) for document, made in rows.items()])
-    (folder / "index.html").write_text(page(job, ledger, errata_of(job.documents), {}, folder), encoding="utf-8")
+    (folder / "index.html").write_text(
+        page(job, ledger, errata_of(job.documents), {}, Path(plan.root)), encoding="utf-8"
+    )
     for document, about in job.documents.items():
         for figure in about.figures:
             path = folder / f"figures/{document}/{figure}"
@@ -124,15 +126,15 @@ def test_every_link_leads_somewhere(opened, address):
 def test_filters_filter(opened):
     tab, _ = opened
     assert shown(tab) == list(CLAIMS)
-    tab.get_by_label("text").fill("V-000-2")
+    tab.locator("input[name=text]").fill("V-000-2")
     assert shown(tab) == ["V-000-2"]
-    tab.get_by_label("text").fill("")
+    tab.locator("input[name=text]").fill("")
     tab.locator("input[name=outcome][value=fails]").uncheck(force=True)
     assert shown(tab) == ["V-000-1", "V-001-3"]
-    tab.get_by_label("data").select_option("real")
+    tab.locator("select[name=data]").select_option("real")
     assert shown(tab) == ["V-000-1"]
-    tab.get_by_label("data").select_option("")
-    tab.get_by_label("document").select_option("yu2018")
+    tab.locator("select[name=data]").select_option("")
+    tab.locator("select[name=document]").select_option("yu2018")
     assert shown(tab) == ["V-001-3"]
     assert not tab.locator("#huang2016").is_visible()
     assert "1 of 3 verdicts" in tab.locator("output").inner_text()

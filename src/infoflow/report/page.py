@@ -166,23 +166,27 @@ WIDTH, MIDDLE, EDGE = 170, 13, 6  # of the small picture
 
 def picture(row: Any) -> Markup:
     """The effect with its interval (bar and dot), the margin (dashed) and the control (ring), on a line of their own scale."""
-    points = [row.value, row.ci_low, row.ci_high, row.margin, row.null_value]
-    numbers = [float(value) for value in points if value is not None and math.isfinite(value)]
-    if row.value != row.value or row.ci_low != row.ci_low or max(numbers) == min(numbers):
+    around = "±" in row.threshold  # the margin is a distance from the reference, on both sides
+    margins = [row.reference - row.margin, row.reference + row.margin] if around else [row.margin]
+    margins = [edge for edge in margins if math.isfinite(edge)]
+    numbers = [v for v in (row.value, row.ci_low, row.ci_high, row.null_value, *margins) if math.isfinite(v)]
+    if not (math.isfinite(row.value) and math.isfinite(row.ci_low)) or max(numbers) == min(numbers):
         return Markup("<span></span>")
     low, high = min(numbers), max(numbers)
 
     def at(value: float) -> str:
         return f"{EDGE + (WIDTH - 2 * EDGE) * (value - low) / (high - low):.1f}"
 
-    said = f"effect {number(row.value)}, interval {number(row.ci_low)} to {number(row.ci_high)}, margin {number(row.margin)}"
-    said += f", control {number(row.null_value)}" if row.null_value == row.null_value else ""
-    drawn = [f'<line x1="{at(row.margin)}" x2="{at(row.margin)}" y1="1" y2="25" stroke="currentColor" stroke-dasharray="3 2" opacity=".6"/>'] \
-        if row.margin == row.margin and math.isfinite(row.margin) else []  # fmt: skip
-    drawn.append(f'<line x1="{at(row.ci_low)}" x2="{at(row.ci_high)}" y1="{MIDDLE}" y2="{MIDDLE}" stroke="{OUTCOMES[row.outcome].colour}" stroke-width="6" opacity=".5"/>')  # fmt: skip
-    if row.null_value == row.null_value:
+    colour, control = OUTCOMES[row.outcome].colour, math.isfinite(row.null_value)
+    said = f"effect {number(row.value)}, interval {number(row.ci_low)} to {number(row.ci_high)}, margin "
+    said += " to ".join(map(number, margins)) + (f", control {number(row.null_value)}" if control else "")
+    dashed = 'y1="1" y2="25" stroke="currentColor" stroke-dasharray="3 2" opacity=".6"'
+    drawn = [f'<line x1="{at(edge)}" x2="{at(edge)}" {dashed}/>' for edge in margins]
+    ends = f'x1="{at(row.ci_low)}" x2="{at(row.ci_high)}" y1="{MIDDLE}" y2="{MIDDLE}"'
+    drawn.append(f'<line {ends} stroke="{colour}" stroke-width="6" opacity=".5"/>')
+    if control:
         drawn.append(f'<circle cx="{at(row.null_value)}" cy="{MIDDLE}" r="4" fill="none" stroke="currentColor"/>')
-    drawn.append(f'<circle cx="{at(row.value)}" cy="{MIDDLE}" r="4" fill="{OUTCOMES[row.outcome].colour}"/>')
+    drawn.append(f'<circle cx="{at(row.value)}" cy="{MIDDLE}" r="4" fill="{colour}"/>')
     return Markup(f'<svg viewBox="0 0 {WIDTH} 26" role="img" aria-label="{said}">{"".join(drawn)}</svg>')
 
 
