@@ -175,9 +175,13 @@ def _end(history: pd.DataFrame) -> dict[str, float]:
 
 
 def layers(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a layer: whether it compresses under its reference (`compresses`, `exact`) and under each family, its falls, its geometry."""
+    """A row a layer: whether it compresses under its `reference` and under each family, its falls, its geometry.
+
+    Estimates most of whose values are flagged tell nothing and are missing.
+    """
     shown = table[table["shown"].astype(bool)]
-    information = shown[shown["family"].isin(list(INFORMATION))]
+    telling = shown["flagged"].astype(float) <= 0.5
+    information = shown[telling & shown["family"].isin(list(INFORMATION))]
     if information.empty:
         further = ("reference", "compresses", "fall", "distance", "saturated")
         return pd.DataFrame(columns=["document", *PLACE, *INFORMATION, *(f"fall {f}" for f in INFORMATION), *further])

@@ -49,7 +49,7 @@ def made(tmp_path):
     tables = {
         "kde": [*rows("T1", "I_XT", DOWN, "lower"), *rows("T1", "I_XT", UP, "upper"), *rows("T2", "I_XT", UP, "lower")],
         "bins": [*rows("T1", "H_T", DOWN), *rows("T2", "H_T", DOWN)],
-        "binning": [*rows("T1", "H_T", UP, flag="saturated"), *rows("T2", "H_T", UP)],
+        "binning": [*rows("T1", "H_T", UP), *rows("T2", "H_T", UP, flag="saturated")],
         "exact": [*rows("T1", "I_XQ", 3 * DOWN), *rows("T2", "I_XQ", FLAT)],
         "renyi": [*rows("T1", "I_XT", DOWN, unit="bits"), *rows("T1", "I_TY", DOWN, unit="bits")],
         "clustering": [
@@ -76,7 +76,7 @@ def test_what_each_estimator_says_of_a_layer(made):
     assert cell(matrix, "T2", "kde")["rises"] == 1
     assert cell(matrix, "T1", "renyi")["fall"] == pytest.approx(1.8 * np.log(2))  # bits
     assert cell(matrix, "T1", "binning")["estimator"] == "binning"  # the one that bears the family's name
-    assert cell(matrix, "T1", "binning")["ceiling"] == 1
+    assert [cell(matrix, layer, "binning")["ceiling"] for layer in ("T1", "T2")] == [0, 1]
     assert len(matrix[(matrix["layer"] == "T1") & (matrix["family"] == "binning")]) == 2
     assert trained.loc[0, ["accuracy", "gap"]].tolist() == pytest.approx([0.9, 0.1])
 
@@ -95,6 +95,7 @@ def test_layers_are_held_against_their_reference(made):
     assert layers.loc["T1", "reference"] == "quantised"
     assert layers["compresses"].tolist() == [1, 0]
     assert layers.loc["T1", ["kde", "binning"]].tolist() == [1, 0]
+    assert np.isnan(layers.loc["T2", "binning"])  # at its ceiling
     assert layers.loc["T1", "saturated"] == pytest.approx(0.102)  # the mean of the end, of the middle seed
     assert layers.loc["T1", "distance"] < 0.9
     differing = comparison.disagreements(made[0], "binning", "kde")

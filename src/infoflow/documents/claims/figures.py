@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 
 import numpy as np
@@ -34,7 +35,7 @@ def c1(document: Document) -> Figure:
     rows = table[
         table["shown"]
         & table["family"].isin(list(INFORMATION))
-        & ~table["experiment"].str.contains("shuffled|noiseless|step")
+        & ~(table["experiment"] + table["point"]).str.contains("shuffled|noiseless|step")
     ]
     rows = rows.assign(column=rows["family"].map(SHORT))
     networks = list(
@@ -75,8 +76,8 @@ def c1(document: Document) -> Figure:
 
 def _name(experiment: str, point: str) -> str:
     """Name of a network that fits beside a row."""
-    name = experiment if point == "base" else f"{experiment} · {point}"
-    return name if len(name) <= 46 else name[:45] + "…"
+    values = re.sub(r"(?:^|\.)[a-z_]+~", " · ", point)  # of the axes, without their names
+    return experiment if point == "base" else f"{experiment} · {values.removeprefix(' · ')}"
 
 
 @drawn_from(tables=["agreement", "matrix"])
@@ -135,7 +136,7 @@ def c3(document: Document) -> Figure:
         if row.question != asked:
             one.text(-1.05, place + 0.38, row.question, ha="left", va="center", fontsize=9, fontweight="bold")
         asked = row.question
-    labels = [textwrap.fill(f"{row.what} ({row.networks} networks)", 46) for row in answers.itertuples()]
+    labels = [textwrap.fill(f"{row.what} ({row.networks} networks)", 40) for row in answers.itertuples()]
     one.set_yticks(at, labels, fontsize=8)
     one.axvline(0, color=style.GREY, linewidth=0.8)
     one.set(xlim=(-1.05, 1.05), ylim=(-0.6, len(at) - 0.3), xlabel="share, or rank correlation")
