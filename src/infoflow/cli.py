@@ -89,6 +89,10 @@ STAGES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an `InputError` is printed as it is, without a trace, and so is the end by a signal."""
     try:
+        if sys.platform == "win32":
+            raise InputError(
+                "the workflow needs Linux or macOS; on Windows run it under WSL. `import infoflow` works here too"
+            )
         if arguments is None and (status := submit(sys.argv[1:])) is not None:
             return status
         return _run(arguments)

@@ -105,3 +105,11 @@ def test_the_wheel_builds_and_works_where_nothing_else_of_the_project_lies(tmp_p
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert str(tmp_path / "installed") in run.stdout
+
+
+def test_windows_is_told_where_the_workflow_runs(monkeypatch, capsys):
+    from infoflow.cli import main
+
+    monkeypatch.setattr("sys.platform", "win32")
+    assert main(["run"]) == 2
+    assert "on Windows run it under WSL" in capsys.readouterr().err
