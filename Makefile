@@ -21,7 +21,7 @@ reference: .venv/ready  ## the reference figures alone
 	infoflow run --warm --cores all reference
 
 docs: .venv/ready  ## the documentation as a site
-	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	infoflow site
 	@echo "open results/docs/index.html"
 
 lint: .venv/ready

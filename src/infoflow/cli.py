@@ -154,6 +154,7 @@ def command_parser() -> argparse.ArgumentParser:
     diff_parser.add_argument("before", help="folder of a run's results, or of reference results")
     diff_parser.add_argument("after", help="another one")
     diff_parser.add_argument("--all", action="store_true", help="also verdicts that did not move")
+    add(site).add_argument("--folder", default="results/docs", help="of the site; what is in it is replaced")
     verify_parser = add(verify)
     verify_parser.add_argument("results", nargs="?", default="results", help="folder of the run")
     verify_parser.add_argument("--reference", default="results/reference", help="folder of the reference results")
@@ -236,6 +237,17 @@ def diff(before: str, after: str, all: bool) -> None:
     from infoflow.verdicts import difference
 
     print(difference.report(before, after, every=all))
+
+
+def site(folder: str) -> None:
+    """Build the documentation as a site, which opens from the disk."""
+    import os
+
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"  # read when the theme is imported
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    build(load_config("mkdocs.yml", site_dir=os.path.abspath(folder)))
 
 
 def verify(results: str, reference: str) -> int:

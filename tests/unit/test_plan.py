@@ -90,6 +90,8 @@ def changed_value(path, value):
         return None  # one layer, which quantised_scalars looks at
     if isinstance(value, bool):
         return not value
+    if path[-1] == "values":
+        return [*value[:-1], value[-1] + 1]  # each has its target
     if path[-1] == "every_until":
         return 0 if value else 10  # a log-spaced grid may hold the next epoch already, and no epoch is after the last
     if isinstance(value, int):

@@ -27,7 +27,7 @@ rule site:
     message:
         "documentation"
     shell:
-        "NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --config-file {input.config:q} --site-dir {params.folder:q} > {log:q} 2>&1"
+        "infoflow site --folder {params.folder:q} > {log:q} 2>&1"
 
 
 rule page:

@@ -15,7 +15,7 @@ from infoflow.config.estimators import Estimator
 from infoflow.config.experiments import Experiment
 from infoflow.config.messages import unknown_id
 
-FORBIDDEN = "{}*?[]\"'`$\\|&;<>!#"  # of Snakemake's patterns, and of a shell
+FORBIDDEN = "{}*?[]"  # of Snakemake's patterns
 OWN = ("benchmarks", "configs", "docs", "notebooks", "profiles", "src", "tests", "workflow")
 
 
@@ -46,9 +46,7 @@ class Config(Section):
     @classmethod
     def _results_have_a_folder_of_their_own(cls, folder: str) -> str:
         if bad := sorted({c for c in folder if c in FORBIDDEN or not c.isprintable()}):
-            raise ValueError(
-                f"{' '.join(map(repr, bad))} in the name of a folder that patterns and commands are made of; take others"
-            )
+            raise ValueError(f"{' '.join(map(repr, bad))} in the name of a folder are read as a pattern; take others")
         path = os.path.normpath(folder)
         if not folder.strip() or path in (".", "/") or path.endswith("..") or path == os.path.expanduser("~"):
             raise ValueError("expected the name of a folder of its own, whose contents are the run's")

@@ -228,9 +228,9 @@ class Propagation(EstimatorSection):
     kind: Literal["propagation"]
     of_layers: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("passes",)
-    counts: list[Count] = [16, 32]
+    counts: Annotated[list[Count], Field(min_length=1)] = [16, 32]
     queries: Count = 2048
-    published: list[Count] = Field(
+    published: Annotated[list[Count], Field(max_length=2)] = Field(
         [], description="[passes in h(T), passes in h(T|X)] of the published estimate; empty leaves it out"
     )
 

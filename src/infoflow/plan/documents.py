@@ -296,7 +296,6 @@ class DocumentPlan(EstimatePlan):
         targets = [
             f"{self.root}/{name}"
             for name in (
-                "docs/index.html",
                 "index.html",
                 "claims.parquet",
                 "errata.parquet",
@@ -304,6 +303,7 @@ class DocumentPlan(EstimatePlan):
                 "SECONDS.json",
             )
         ]
+        targets += [f"{self.root}/docs/index.html"] if Path("mkdocs.yml").is_file() else []
         for document in self.documents:
             targets += self.figures(document)
             targets += [self.notebook(document, suffix) for suffix in ("ipynb", "html")]

@@ -97,6 +97,8 @@ def _argument_faults(command: str, parser: argparse.ArgumentParser) -> list[str]
             options = vars(parser.parse_args(words[1:]))
         except SystemExit:
             return [complaint.getvalue().strip().splitlines()[-1]]
+    if "settings" not in options:  # the documentation, which takes none
+        return []
     stage = options["command"]
     faults = []
     for name in ("settings", *stage.lists):

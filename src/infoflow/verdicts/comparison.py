@@ -19,6 +19,7 @@ from scipy import stats
 from infoflow.storage.tables import read_table
 from infoflow.verdicts import trajectories as tr
 from infoflow.verdicts.questions import ERRORS
+from infoflow.verdicts.rule import Row
 
 # What each family of estimators says a layer keeps of its input: (quantity, kind of its rows).
 INFORMATION = {
@@ -95,7 +96,7 @@ def _read(paths: Iterable[str]) -> pd.DataFrame:
     return pd.concat(full, ignore_index=True) if full else pd.DataFrame(columns=COLUMNS)
 
 
-def _rows(table: pd.DataFrame, families: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], tr.Series]]:
+def _rows(table: pd.DataFrame, families: Mapping[str, str]) -> Iterator[tuple[Row, tr.Series]]:
     """A row for each estimator's trajectory of a layer, and the trajectory in nats; of a family one is shown."""
     shown: set[tuple[Any, ...]] = set()
     # an estimator that bears its family's name is the one that every experiment has
@@ -128,7 +129,7 @@ def _series(rows: pd.DataFrame) -> tr.Series:
     return tr.Series(values.columns.to_numpy(), values.to_numpy(), errors.to_numpy(), values.index.to_numpy())
 
 
-def _of_series(one: tr.Series) -> dict[str, Any]:
+def _of_series(one: tr.Series) -> Row:
     fall, rise = tr.drop(one), tr.rise(one)
     least = np.maximum(tr.COMPRESSION, ERRORS * tr.standard_error(one))
     return {
@@ -142,7 +143,7 @@ def _flags(flags: pd.Series) -> dict[str, float]:
     return {"ceiling": float((flags == "saturated").mean()), "flagged": float((flags != "").mean())}
 
 
-def _agreements(found: list[tuple[dict[str, Any], tr.Series]]) -> Iterator[dict[str, Any]]:
+def _agreements(found: list[tuple[Row, tr.Series]]) -> Iterator[Row]:
     """Rank correlations of the shown trajectories of a layer, two families at a time."""
     layers: dict[tuple[str, ...], dict[str, tr.Series]] = {}
     for row, series in found:

@@ -28,7 +28,7 @@ def folder(tmp_path):
 def settings(raw, folder):
     def make(**changes):
         raw["datasets"]["pets"] = {"kind": "image_folder", "path": str(folder), **changes}
-        raw["experiments"]["goldfeld_noisy"]["dataset"] = "pets"
+        raw["experiments"]["mine"] = {"document": "yu2018", "dataset": "pets", "model": {"kind": "cnn"}}
         return Plan(parse(raw)).dataset_settings("pets")
 
     return make

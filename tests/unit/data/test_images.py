@@ -36,7 +36,7 @@ def plan(raw):
     def make(dataset, data_root, **changes):
         raw["data_root"] = str(data_root)
         raw["datasets"][dataset] = {**raw["datasets"].get(dataset, {}), **changes}
-        raw["experiments"]["goldfeld_noisy"]["dataset"] = dataset
+        raw["experiments"]["mine"] = {"document": "yu2018", "dataset": dataset, "model": {"kind": "cnn"}}
         return Plan(parse(raw))
 
     return make
