@@ -48,3 +48,16 @@ def test_the_figures_are_drawn(document, figure, tmp_path):
     document.show(figure).savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
     plt.close("all")
+
+
+@pytest.mark.parametrize("figure", ["C1", "C2", "C3", "C4"])
+def test_a_run_with_nothing_to_compare_says_so(figure, tmp_path):
+    matrix, agreement, trained = comparison.matrix({}, {})
+    tables = {"matrix": matrix, "agreement": agreement, "trained": trained,
+              "answers": comparison.answers(matrix, agreement, trained, 1), "believed": comparison.believed(matrix)}  # fmt: skip
+    for name, table in tables.items():
+        write_table(tmp_path / f"claims/{name}.parquet", table)
+    write_table(tmp_path / "claims/claims.parquet", ledger("claims", []))
+    drawn = Document("claims", str(tmp_path)).show(figure)
+    assert "Nothing to compare" in drawn.axes[0].texts[0].get_text()
+    plt.close("all")

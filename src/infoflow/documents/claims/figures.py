@@ -24,6 +24,15 @@ DEEPEST = 6  # layers of a network that have a place
 STRONG = 2.0  # nats: a larger fall has the same colour
 
 
+def _empty() -> Figure:
+    """In place of a figure for which a run has no trajectory: one document alone, or too few snapshots."""
+    figure, axes = style.new(1, 1, 1.2)
+    axes[0, 0].set_axis_off()
+    says = "Nothing to compare: no layer of this run has estimates at four snapshots or more."
+    axes[0, 0].text(0.5, 0.5, says, ha="center", va="center", color=style.GREY)
+    return figure
+
+
 @drawn_from(tables=["matrix"])
 def c1(document: Document) -> Figure:
     """Every estimator on every network.
@@ -43,6 +52,8 @@ def c1(document: Document) -> Figure:
             index=False
         )
     )
+    if not networks:
+        return _empty()
     cells = np.full((len(networks), DEEPEST * len(COLUMNS)), math.nan)
     flagged = np.zeros_like(cells, bool)
     for k, network in enumerate(networks):
@@ -89,6 +100,8 @@ def c2(document: Document) -> Figure:
     """
     agreement, table = document.table("agreement"), document.table("matrix")
     names = [f for f in INFORMATION if f in {*agreement["first"], *agreement["second"]}]
+    if not names:
+        return _empty()
     shown = table[table["shown"].astype(bool) & table["family"].isin(names)]
     falls = shown.pivot_table(index=["experiment", "point", "layer"], columns="family", values="falls")
     rho, same = (pd.DataFrame(math.nan, names, names) for _ in range(2))
@@ -126,6 +139,8 @@ def c3(document: Document) -> Figure:
     """
     answers = document.table("answers")
     answers = answers[answers["layers"] > 0]
+    if answers.empty:
+        return _empty()
     figure, axes = style.new(1, 1, 1.2 + 0.5 * len(answers))
     one = axes[0, 0]
     at = np.arange(len(answers))[::-1]
@@ -151,6 +166,8 @@ def c4(document: Document) -> Figure:
     """
     table = document.table("believed")
     documents = list(dict.fromkeys(table["document"]))
+    if not documents:
+        return _empty()
     figure, axes = style.new(1, 1, 3.4)
     one = axes[0, 0]
     for k, family in enumerate(f for f in (*EXACT, *ESTIMATES) if f in set(table["family"])):
