@@ -23,7 +23,7 @@ def make(job: DatasetJob) -> DataSet:
         raise InputError(f"{where}: {len(genres)} folders; expected one for each genre, two or more")
     tracks, left_out = [], []
     for genre in genres:
-        for file in sorted(f for f in (path / genre).iterdir() if f.is_file() and not f.name.startswith(".")):
+        for file in sorted(f for f in (path / genre).iterdir() if not (f.is_dir() or f.name.startswith("."))):
             if file.suffix.lower() in SUFFIXES:
                 tracks.append(music.Track(str(file), genre, str(file), ""))
             else:

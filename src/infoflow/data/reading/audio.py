@@ -6,6 +6,7 @@ a fatal problem (`infoflow.data.reading.problems`).
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +94,10 @@ def _decode(path: str | Path, wanted: float | None) -> tuple[np.ndarray, int, fl
     """Values (samples, channels) float32, the rate, the file's seconds, and a note where it holds less than its header promises."""
     import soundfile
 
-    with soundfile.SoundFile(path) as file:
+    with contextlib.ExitStack() as held:
+        # beside a name libsndfile looks for what a Mac keeps of it as `._<name>`, and fails on that; a stream has no name
+        beside = Path(path).with_name(f"._{Path(path).name}").exists()
+        file = held.enter_context(soundfile.SoundFile(held.enter_context(open(path, "rb")) if beside else path))
         promised, cut = file.frames, "should be" in file.extra_info  # libsndfile's words for a chunk cut short
         part = promised if wanted is None else min(promised, math.ceil((wanted + MARGIN) * file.samplerate))
         values = file.read(frames=-1 if part == promised else part, dtype="float32", always_2d=True)
