@@ -35,12 +35,16 @@ def epochs_axis(axes: Axes, last: int, log: bool) -> None:
     axes.set_xlabel("epoch" + (" (log)" if log else ""))
 
 
-def level(axes: Axes, value: float, text: str) -> None:
-    """A dashed line for a value that the document states or a bound that theory gives."""
+HALO = [withStroke(linewidth=2.5, foreground="white")]
+
+
+def level(axes: Axes, value: float, text: str, left: bool = False, below: bool = False) -> None:
+    """A dashed line for a value that the document states or a bound that theory gives, named above or below one of its ends."""
     axes.axhline(value, color=GREY, linestyle="--", linewidth=1)
+    place, offset = ((0, 3) if left else (1, -3)), (-2 if below else 2)
     axes.annotate(
-        text, (1, value), xycoords=("axes fraction", "data"), xytext=(-3, 2), textcoords="offset points", ha="right",
-        va="bottom", fontsize=8, color=GREY, path_effects=[withStroke(linewidth=2.5, foreground="white")], zorder=4,
+        text, (place[0], value), xycoords=("axes fraction", "data"), xytext=(place[1], offset), textcoords="offset points",
+        ha="left" if left else "right", va="top" if below else "bottom", fontsize=8, color=GREY, path_effects=HALO, zorder=4,
     )  # fmt: skip
 
 
@@ -50,6 +54,7 @@ def event(axes: Axes, epoch: float, text: str, published: bool = False) -> None:
     text_artist = axes.annotate(
         text, (epoch, 0.98 if published else 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0), textcoords="offset points", ha="left",
         va="top" if published else "bottom", rotation=90, fontsize=8, color=GREY, annotation_clip=True,
+        path_effects=HALO, zorder=4,
     )  # fmt: skip
     text_artist.set_in_layout(False)
 

@@ -54,7 +54,7 @@ def f3(document: Document) -> Figure:
     two.
     """
     levels = {2.0794: "8 clusters: ln 8 = 2.079", 0.676: "two clusters, 5 noise std apart: 0.676"}
-    return variants(document, "kong_f3", levels, {150: "text: clustering, T2 rises ≈ 150"})
+    return variants(document, "kong_f3", levels, {150: "text: ≈ 150"})
 
 
 @drawn_from(tables=["curves", "densities", "events"], experiments=["kong_f4"])
@@ -99,7 +99,15 @@ def variants(document: Document, experiment: str, levels: dict[float, str], publ
         for layer in layers:
             panels.band(top, own[own["layer"] == layer], style.LAYERS[layer], rf"$I(X;T_{layer[1]})$")
         for value, text in levels.items():
-            panels.level(top, value, text)
+            left = log and value < 0.6 * max(levels)  # under the legend, where no curve is yet
+            ends = own[own["epoch"] == last]["median"]
+            panels.level(
+                top,
+                value,
+                text,
+                left,
+                below=value < max(levels) and not left and bool(ends.between(value, value + 0.2).any()),
+            )
         if variant == "as_published":
             for epoch, text in published.items():
                 panels.event(top, epoch, text, published=True)
