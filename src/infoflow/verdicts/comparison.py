@@ -42,7 +42,7 @@ COLUMNS = [
 PLACE = ["experiment", "point", "layer"]
 LEAST = 4  # snapshots: a start and an end alone are no trajectory
 GATHERED, SATURATED = 0.9, 0.1  # final over first distance within classes; share of saturated units
-DRAWS, LEVEL = 2000, 0.95
+DRAWS, LEVEL = 500, 0.95
 
 
 class Network(NamedTuple):
@@ -262,7 +262,7 @@ def _interval(rows: pd.DataFrame, statistic: Callable[[pd.DataFrame], float], se
     rng = np.random.default_rng(seed)
     drawn = [
         statistic(pd.concat([groups[k] for k in rng.integers(len(groups), size=len(groups))]))
-        for _ in range(DRAWS // 4)
+        for _ in range(DRAWS)
     ]
     if not np.isfinite(drawn).any():
         return math.nan, math.nan
