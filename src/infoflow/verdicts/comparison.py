@@ -261,8 +261,7 @@ def _interval(rows: pd.DataFrame, statistic: Callable[[pd.DataFrame], float], se
         return math.nan, math.nan
     rng = np.random.default_rng(seed)
     drawn = [
-        statistic(pd.concat([groups[k] for k in rng.integers(len(groups), size=len(groups))]))
-        for _ in range(DRAWS)
+        statistic(pd.concat([groups[k] for k in rng.integers(len(groups), size=len(groups))])) for _ in range(DRAWS)
     ]
     if not np.isfinite(drawn).any():
         return math.nan, math.nan

@@ -96,3 +96,6 @@ def test_a_data_set_hangs_on_the_recordings_that_its_table_names_and_on_no_other
     assert state(tmp_path) != before
     recording.unlink()
     assert state(tmp_path) != before
+    (tmp_path / "lists/m.csv").unlink()
+    with pytest.raises(InputError, match=r"datasets.mine.path: .*m.csv: no such file"):
+        state(tmp_path)

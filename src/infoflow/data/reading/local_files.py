@@ -147,8 +147,15 @@ def locate_own_file(dataset: str, section: Any, data_root: str | Path) -> Locate
 
 
 def locate_own_manifest(dataset: str, section: Any, data_root: str | Path) -> Located:
-    """The state of an own table, and of the files that it names, wherever they lie."""
-    return Located(state=state_of_table(Path(data_root, section.path)))
+    """The state of an own table, and of the files that it names, wherever they lie.
+
+    Raises:
+        InputError: there is no such table.
+    """
+    table = Path(data_root, section.path)
+    if not table.is_file():
+        raise InputError(f"datasets.{dataset}.path: {table}: no such file (data_root is {data_root})")
+    return Located(state=state_of_table(table))
 
 
 def locate_fma(dataset: str, section: Any, data_root: str | Path) -> Located:
