@@ -344,10 +344,9 @@ class Ensemble:
         self.stack.eval()
         generator = torch_generator(self.job.seed, "evaluation", self.round)
         values = []
-        whole = (
-            self.round == self.job.snapshots[-1] and self.training.loss != "reconstruction"
-        )  # outputs as large as inputs
-        size = None if whole else self.training.evaluated
+        last = self.round == self.job.snapshots[-1]
+        # a reconstruction is as large as its inputs: those of all samples would not fit
+        size = None if last and self.training.loss != "reconstruction" else self.training.evaluated
         for x, y in ((x[:, :size], y[:, :size]) for x, y in self.splits.values()):
             for noisy in (False, True):
                 z = None
